@@ -1,0 +1,32 @@
+import type { EventTypes } from './event.ts';
+import type { KeyId, UserId } from './ids.ts';
+
+/** What happened to a user and decides nothing. */
+export const activityStream = (userId: UserId) => `activity-${userId}`;
+
+// Stored shapes: add fields and events, never rename or reuse one.
+export type ActivityEvent =
+  | { type: 'SignedIn'; data: { sessionId: string; method: 'password' | 'oidc'; twoFactor: boolean } }
+  /** The first and each tenth failure in a row; `failures` counts them. */
+  | { type: 'SignInFailed'; data: { failures: number } }
+  | { type: 'SignInBlocked'; data: { failures: number } }
+  | { type: 'SignedOut'; data: { sessionId: string } }
+  | { type: 'SessionEnded'; data: { sessionId: string } }
+  | { type: 'ApiKeyRevealed'; data: { keyId: KeyId } }
+  | { type: 'ApiKeyExpiryNoticed'; data: { keyId: KeyId; days: number } }
+  | { type: 'NoticeSent'; data: { noticeId: string; category: string } }
+  | { type: 'Unsubscribed'; data: Record<never, never> };
+
+const plain = { version: 1, personal: [], person: 'stream', narrows: false } as const;
+
+export const activityEvents: EventTypes<ActivityEvent> = {
+  SignedIn: plain,
+  SignInFailed: plain,
+  SignInBlocked: plain,
+  SignedOut: plain,
+  SessionEnded: plain,
+  ApiKeyRevealed: plain,
+  ApiKeyExpiryNoticed: plain,
+  NoticeSent: plain,
+  Unsubscribed: plain,
+};

@@ -1,0 +1,17 @@
+/** A point in time: RFC 3339 in UTC with milliseconds (`2027-02-19T22:59:00.000Z`). Two of them compare as strings. */
+export type Instant = string;
+
+/** @param ms milliseconds since 1970-01-01T00:00:00Z */
+export const instant = (ms: number): Instant => new Date(ms).toISOString();
+
+/** @returns milliseconds since 1970-01-01T00:00:00Z */
+export const millis = (at: Instant): number => Date.parse(at);
+
+/** @param seconds may be negative */
+export const plusSeconds = (at: Instant, seconds: number): Instant => instant(millis(at) + seconds * 1000);
+
+/** Days of 24 hours: a lifetime is a length, not a date in somebody's calendar. */
+export const plusDays = (at: Instant, days: number): Instant => plusSeconds(at, days * 86_400);
+
+export const earliest = (a: Instant | null, b: Instant | null): Instant | null =>
+  a === null ? b : b === null ? a : a < b ? a : b;
