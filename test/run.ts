@@ -1,8 +1,8 @@
 // Runs the tests: all of them, or those whose path holds one of the arguments. `node test/run.ts domain keyring`
 import { fileURLToPath } from 'node:url';
 import { add, countsLine, none, print } from './support/printing.ts';
-import { findTests, runFiles } from './support/runFiles.ts';
 import { stopAll } from './support/runFile.ts';
+import { findTests, runFiles } from './support/runFiles.ts';
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {

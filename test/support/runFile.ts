@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FileResult, Report } from './report.ts';
@@ -50,15 +50,23 @@ export const runFile = async (file: string, env: NodeJS.ProcessEnv = process.env
     timer = setTimeout(stop, lingerMs, `still alive ${lingerMs / 1000} s after its last test: something was left open`);
   });
 
-  // Waits for 'exit' and not for 'close': a process that the test leaves behind may hold the pipes open.
   const closed = once(child, 'close');
   const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
   clearTimeout(timer);
   running.delete(pid);
   killGroup(pid);
+  // A process that the test detached may hold the pipes open for ever: what it prints is no longer of interest.
+  const letGo = setTimeout(() => [child.stdout, child.stderr].forEach((pipe) => pipe?.destroy()), 1_000);
   await closed;
+  clearTimeout(letGo);
 
-  return judge({ file: relative(process.cwd(), file), ms: performance.now() - started, output }, report, stoppedFor, code, signal);
+  return judge(
+    { file: relative(process.cwd(), file), ms: performance.now() - started, output },
+    report,
+    stoppedFor,
+    code,
+    signal,
+  );
 };
 
 const judge = (

@@ -1,8 +1,8 @@
 // The process in which the runner runs one test file: imports it, runs the suites that it queued, and sends the counts.
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import { told } from './suite.ts';
 import type { Report } from './report.ts';
+import { told } from './suite.ts';
 
 type Run = () => Promise<[errors: string | true, passed: number, skipped: number, total: number]>;
 
@@ -31,7 +31,8 @@ for (const run of queue) {
 
 for (const title of told.unrun) problems.push(`the suite "${title}" never calls .run()`);
 problems.push(...forgottenByHand(readFileSync(file, 'utf8')));
-if (skipped > told.skips.length) problems.push('tests were skipped, or left out by .only, without a reason: see skipUnless');
+if (skipped > told.skips.length)
+  problems.push('tests were skipped, or left out by .only, without a reason: see skipUnless');
 if (passed + failed + skipped === 0) problems.push('no test ran');
 
 const report: Report = { passed, failed, skips: told.skips, problems };
