@@ -56,7 +56,10 @@ export const runFile = async (file: string, env: NodeJS.ProcessEnv = process.env
   running.delete(pid);
   killGroup(pid);
   // A process that the test detached may hold the pipes open for ever: what it prints is no longer of interest.
-  const letGo = setTimeout(() => [child.stdout, child.stderr].forEach((pipe) => pipe?.destroy()), 1_000);
+  const letGo = setTimeout(() => {
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+  }, 1_000);
   await closed;
   clearTimeout(letGo);
 
