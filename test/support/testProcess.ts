@@ -2,17 +2,17 @@
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import type { Report } from './report.ts';
-import { told } from './suite.ts';
 
 type Run = () => Promise<[errors: string | true, passed: number, skipped: number, total: number]>;
 
 const file = process.argv[2];
 if (file === undefined) throw new Error('which test file?');
 
-// The way uvu's own command line collects suites: with these two set, `.run()` only queues.
+// The way uvu's own command line collects suites: `.run()` only queues where these are set before uvu is loaded.
 const queue: Run[] = [];
 Object.assign(globalThis, { UVU_DEFER: 1, UVU_QUEUE: [queue] });
 
+const { told } = await import('./suite.ts');
 await import(pathToFileURL(file).href);
 
 let passed = 0;
