@@ -1,6 +1,6 @@
 // Runs the tests: all of them, or those whose path holds one of the arguments. `node test/run.ts domain keyring`
 import { fileURLToPath } from 'node:url';
-import { add, countsLine, none, print } from './support/printing.ts';
+import { add, countsLine, countsOf, none, print } from './support/printing.ts';
 import { stopAll } from './support/runFile.ts';
 import { findTests, runFiles } from './support/runFiles.ts';
 
@@ -14,7 +14,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 const root = fileURLToPath(new URL('..', import.meta.url));
 const files = findTests(root, process.argv.slice(2));
 const results = await runFiles(files, process.env, print);
-const counts = results.reduce(add, none);
+const counts = results.map(countsOf).reduce(add, none);
 
 if (files.length === 0) console.error('No test file matches.');
 console.log(countsLine(counts));

@@ -4,10 +4,12 @@ export type Counts = { readonly passed: number; readonly failed: number; readonl
 
 export const none: Counts = { passed: 0, failed: 0, skipped: 0 };
 
-export const add = (counts: Counts, { passed, failed, skips }: FileResult): Counts => ({
-  passed: counts.passed + passed,
-  failed: counts.failed + failed,
-  skipped: counts.skipped + skips.length,
+export const countsOf = ({ passed, failed, skips }: FileResult): Counts => ({ passed, failed, skipped: skips.length });
+
+export const add = (a: Counts, b: Counts): Counts => ({
+  passed: a.passed + b.passed,
+  failed: a.failed + b.failed,
+  skipped: a.skipped + b.skipped,
 });
 
 /** The line that ends every run, alone on its line. */
