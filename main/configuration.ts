@@ -1,0 +1,175 @@
+import { readFileSync } from 'node:fs';
+import { BlockList, isIP } from 'node:net';
+import { z } from 'zod';
+
+const port = z
+  .string()
+  .regex(/^\d{1,5}$/, 'must be a port number, 0 to 65535')
+  .transform(Number)
+  .refine((value) => value <= 65_535, 'must be a port number, 0 to 65535');
+
+const publicUrl = z
+  .string()
+  .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol), 'must be an http or https URL')
+  .transform((value) => new URL(value))
+  .refine((url) => url.pathname === '/' && url.search === '' && url.hash === '', 'must have no path');
+
+const isCidr = (text: string) => {
+  const [address = '', length, ...more] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || more.length > 0) return false;
+  return length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= (family === 4 ? 32 : 128));
+};
+
+/** Addresses or CIDR ranges, separated by commas. */
+const cidrs = z.string().transform((value, context) => {
+  const parts = value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+  const wrong = parts.find((part) => !isCidr(part));
+  if (wrong === undefined) return parts;
+  context.addIssue({
+    code: 'custom',
+    message: `must be addresses or CIDR ranges separated by commas, and ${JSON.stringify(wrong)} is none`,
+  });
+  return z.NEVER;
+});
+
+const keyBytes = z.string().transform((value, context) => {
+  const text = value.trim();
+  const bytes = /^[0-9a-f]{64}$/i.test(text) ? Buffer.from(text, 'hex') : Buffer.from(text, 'base64');
+  if (bytes.length === 32) return new Uint8Array(bytes);
+  context.addIssue({ code: 'custom', message: 'must be 32 bytes as hex or base64' });
+  return z.NEVER;
+});
+
+const address = z
+  .string()
+  .trim()
+  .regex(/^[^\s@]+@[^\s@]+$/, 'must be an e-mail address');
+
+const connection = (...schemes: string[]) =>
+  z
+    .string()
+    .refine(
+      (value) => schemes.some((scheme) => value.startsWith(`${scheme}://`)),
+      `must start with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
+    );
+
+const variables = z.object({
+  KEYLEDGER_HOST: z.string().min(1, 'must not be empty').default('127.0.0.1'),
+  KEYLEDGER_PORT: port.default(8080),
+  KEYLEDGER_DATA: z.string().min(1, 'must not be empty').default('./data'),
+  KEYLEDGER_PUBLIC_URL: publicUrl.optional(),
+  KEYLEDGER_TRUSTED_PROXIES: cidrs.default([]),
+  KEYLEDGER_ADMIN_EMAIL: address.optional(),
+  KEYLEDGER_ADMIN_PASSWORD: z.string().optional(),
+  KEYLEDGER_EVENTSTORE: connection('esdb', 'esdb+discover', 'kurrentdb').optional(),
+  KEYLEDGER_EVENTSTORE_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z0-9_.]{0,64}$/, 'must be at most 64 letters, digits, _ or .')
+    .default(''),
+  KEYLEDGER_MONGODB: connection('mongodb', 'mongodb+srv').optional(),
+  KEYLEDGER_NATS: connection('nats', 'tls').optional(),
+  KEYLEDGER_SMTP_URL: connection('smtp', 'smtps').optional(),
+  KEYLEDGER_MASTER_KEY: keyBytes.optional(),
+  KEYLEDGER_PEPPER: keyBytes.optional(),
+  KEYLEDGER_ROLE: z.enum(['all', 'api', 'worker'], 'must be all, api or worker').default('all'),
+  KEYLEDGER_FORWARD_AUTH_FROM: cidrs.default(['127.0.0.0/8', '::1']),
+  KEYLEDGER_LOG_LEVEL: z
+    .enum(
+      ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+      'must be fatal, error, warn, info, debug, trace or silent',
+    )
+    .default('info'),
+});
+
+/** What may also be given as `NAME_FILE`: a path whose content is the value. */
+const fromFiles = ['KEYLEDGER_ADMIN_PASSWORD', 'KEYLEDGER_MASTER_KEY', 'KEYLEDGER_PEPPER'] as const;
+
+/** A wrong setting. `message` is one line that names the variable and never shows a secret. */
+export class ConfigurationError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'ConfigurationError';
+  }
+}
+
+type Environment = { readonly [name: string]: string | undefined };
+
+const readFileVariable = (name: string, path: string): string => {
+  try {
+    return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    throw new ConfigurationError(`${name}_FILE: cannot read ${path} (${(error as NodeJS.ErrnoException).code})`);
+  }
+};
+
+const withFiles = (environment: Environment): Environment => {
+  const read = fromFiles.flatMap((name) => {
+    const path = environment[`${name}_FILE`];
+    if (path === undefined || path === '') return [];
+    if (environment[name]) throw new ConfigurationError(`${name} and ${name}_FILE are both set: give one`);
+    return [[name, readFileVariable(name, path)] as const];
+  });
+  return { ...environment, ...Object.fromEntries(read) };
+};
+
+const known = new Set([...Object.keys(variables.shape), ...fromFiles.map((name) => `${name}_FILE`)]);
+
+export type Configuration = ReturnType<typeof readConfiguration>;
+
+/**
+ * The whole configuration, checked. An empty variable counts as not set; an unknown one that starts with KEYLEDGER_ is
+ * refused, because a mistyped name would be a setting that silently does nothing (KEYLEDGER_TEST_ is for tests).
+ * @throws ConfigurationError
+ */
+export const readConfiguration = (environment: Environment) => {
+  const mistyped = Object.keys(environment).find(
+    (name) => name.startsWith('KEYLEDGER_') && !name.startsWith('KEYLEDGER_TEST_') && !known.has(name),
+  );
+  if (mistyped !== undefined) throw new ConfigurationError(`${mistyped}: no such setting`);
+  const given = Object.fromEntries(Object.entries(withFiles(environment)).filter(([, value]) => value !== ''));
+  const parsed = variables.safeParse(given);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new ConfigurationError(`${String(issue?.path[0])}: ${issue?.message}`);
+  }
+  const value = parsed.data;
+  if ((value.KEYLEDGER_ADMIN_EMAIL === undefined) !== (value.KEYLEDGER_ADMIN_PASSWORD === undefined))
+    throw new ConfigurationError('KEYLEDGER_ADMIN_EMAIL and KEYLEDGER_ADMIN_PASSWORD go together: give both or none');
+  return {
+    host: value.KEYLEDGER_HOST,
+    port: value.KEYLEDGER_PORT,
+    data: value.KEYLEDGER_DATA,
+    publicUrl: value.KEYLEDGER_PUBLIC_URL ?? null,
+    trustedProxies: value.KEYLEDGER_TRUSTED_PROXIES,
+    forwardAuthFrom: value.KEYLEDGER_FORWARD_AUTH_FROM,
+    firstAdministrator:
+      value.KEYLEDGER_ADMIN_EMAIL !== undefined && value.KEYLEDGER_ADMIN_PASSWORD !== undefined
+        ? { email: value.KEYLEDGER_ADMIN_EMAIL, password: value.KEYLEDGER_ADMIN_PASSWORD }
+        : null,
+    eventStore: value.KEYLEDGER_EVENTSTORE ?? null,
+    eventStorePrefix: value.KEYLEDGER_EVENTSTORE_PREFIX,
+    mongodb: value.KEYLEDGER_MONGODB ?? null,
+    nats: value.KEYLEDGER_NATS ?? null,
+    smtpUrl: value.KEYLEDGER_SMTP_URL ?? null,
+    masterKey: value.KEYLEDGER_MASTER_KEY ?? null,
+    pepper: value.KEYLEDGER_PEPPER ?? null,
+    role: value.KEYLEDGER_ROLE,
+    logLevel: value.KEYLEDGER_LOG_LEVEL,
+  };
+};
+
+/** @param ranges addresses or CIDR ranges, already checked */
+export const addressList = (ranges: readonly string[]): BlockList => {
+  const list = new BlockList();
+  for (const range of ranges) {
+    const [address = '', length] = range.split('/');
+    const family = isIP(address) === 4 ? 'ipv4' : 'ipv6';
+    if (length === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(length), family);
+  }
+  return list;
+};
