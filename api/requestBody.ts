@@ -1,0 +1,59 @@
+import type { IncomingMessage } from 'node:http';
+import { Refusal } from './refusal.ts';
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** @throws Refusal payload-too-large, as soon as the limit is passed and whatever Content-Length said */
+export const readBody = async (incoming: IncomingMessage, limit: number): Promise<Buffer> => {
+  const tooLarge = () =>
+    // The rest is not read: the connection cannot serve another request after this answer.
+    new Refusal('payload-too-large', { params: { limit }, headers: { Connection: 'close' } });
+  if (Number(incoming.headers['content-length'] ?? 0) > limit) throw tooLarge();
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > limit) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, length);
+};
+
+const isJson = (contentType: string | undefined) =>
+  contentType !== undefined && /^application\/(?:json|[\w.+-]+\+json)\s*(?:;|$)/i.test(contentType);
+
+/** A body's exact text beside what it says: the text is what a repeat under the same Idempotency-Key must equal. */
+export type JsonBody = { readonly text: string; readonly value: unknown };
+
+/** @throws Refusal unsupported-media-type, payload-too-large, malformed-json, validation-failed */
+export const readJson = async (incoming: IncomingMessage, limit: number): Promise<JsonBody> => {
+  const bytes = await readBody(incoming, limit);
+  if (bytes.length === 0) return { text: '', value: undefined };
+  if (!isJson(incoming.headers['content-type']))
+    throw new Refusal('unsupported-media-type', { detail: 'Send the body as application/json' });
+  let text: string;
+  let value: unknown;
+  try {
+    text = utf8.decode(bytes);
+    value = JSON.parse(text);
+  } catch {
+    throw new Refusal('malformed-json', { detail: 'The body is not JSON in UTF-8' });
+  }
+  // No schema has such a field; it is refused here because libraries disagree on whether an own `__proto__` is one.
+  if (text.includes('__proto__') || text.includes('\\u')) refusePrototype(value);
+  return { text, value };
+};
+
+const refusePrototype = (value: unknown): void => {
+  const waiting: unknown[] = [value];
+  while (waiting.length > 0) {
+    const next = waiting.pop();
+    if (typeof next !== 'object' || next === null) continue;
+    if (Object.hasOwn(next, '__proto__'))
+      throw new Refusal('validation-failed', {
+        errors: [{ in: 'body', pointer: '/__proto__', detail: 'Unknown field' }],
+      });
+    // One by one: spreading an array of a million items into push() would overflow the stack.
+    for (const inner of Object.values(next)) waiting.push(inner);
+  }
+};
