@@ -46,6 +46,8 @@ const challenge = 'Bearer realm="keyledger"';
 export const headersOfCode = (code: ProblemCode): { readonly [name: string]: string } => {
   switch (code) {
     case 'unauthenticated':
+    case 'invalid-credentials':
+    case 'second-factor-required':
       return { 'WWW-Authenticate': challenge };
     case 'invalid-key':
       return { 'WWW-Authenticate': `${challenge}, error="invalid_token"` };
