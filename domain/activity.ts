@@ -1,5 +1,6 @@
 import type { EventTypes } from './event.ts';
 import type { KeyId, UserId } from './ids.ts';
+import type { Instant } from './instant.ts';
 
 /** What happened to a user and decides nothing. */
 export const activityStream = (userId: UserId) => `activity-${userId}`;
@@ -13,7 +14,8 @@ export type ActivityEvent =
   | { type: 'SignedOut'; data: { sessionId: string } }
   | { type: 'SessionEnded'; data: { sessionId: string } }
   | { type: 'ApiKeyRevealed'; data: { keyId: KeyId } }
-  | { type: 'ApiKeyExpiryNoticed'; data: { keyId: KeyId; days: number } }
+  /** `expiresAt`: the end that was noticed; a key whose end moved is noticed again. */
+  | { type: 'ApiKeyExpiryNoticed'; data: { keyId: KeyId; days: number; expiresAt: Instant } }
   | { type: 'NoticeSent'; data: { noticeId: string; category: string } }
   | { type: 'Unsubscribed'; data: Record<never, never> };
 

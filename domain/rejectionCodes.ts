@@ -1,5 +1,7 @@
 /** Why a command was refused. api/ maps each to an HTTP status; nothing else does. */
 export type RejectionCode =
+  // shape: what a schema at the edge cannot know, or that came another way
+  | 'validation-failed'
   // who may
   | 'forbidden'
   | 'api-keys-disabled'

@@ -1,31 +1,19 @@
 import type { EventTypes } from './event.ts';
 import type { UserId } from './ids.ts';
 import type { Instant } from './instant.ts';
+import type { Profile } from './profile.ts';
 
 export const userStream = (userId: UserId) => `user-${userId}`;
 
 export type UserKind = 'human' | 'service';
 export type UserStatus = 'invited' | 'active' | 'deactivated' | 'deleted' | 'erased';
 
-/** The fields a person may change of themselves. Null: not given. */
-export type Profile = {
-  readonly firstName: string | null;
-  readonly lastName: string | null;
-  readonly fullName: string | null;
-  /** E.164 */
-  readonly phone: string | null;
-  readonly position: string | null;
-  readonly description: string | null;
-  /** BCP 47 */
-  readonly language: string | null;
-  /** IANA */
-  readonly timeZone: string | null;
-};
-
 type Registration = {
   userId: UserId;
   kind: UserKind;
   email: string | null;
+  /** Keyed hash of the address, as in the name of its claim's stream: it outlives the address. */
+  claim: string | null;
   externalProvider: string | null;
   /** bcrypt over the keyed hash of the password; null: invited, or managed elsewhere. */
   passwordHash: string | null;
@@ -41,7 +29,7 @@ export type UserEvent =
   | { type: 'UserRegistered'; data: Registration }
   | { type: 'UserInvited'; data: Registration }
   | { type: 'ProfileChanged'; data: { changes: Partial<Profile> | null } }
-  | { type: 'EmailChanged'; data: { email: string | null; previousClaim: string } }
+  | { type: 'EmailChanged'; data: { email: string | null; claim: string; previousClaim: string | null } }
   | { type: 'AvatarChanged'; data: { avatarId: string } }
   | { type: 'AvatarRemoved'; data: Record<never, never> }
   /** `endedSessions`: every other session ended with it; the session epoch rose by one. */
