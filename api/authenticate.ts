@@ -35,15 +35,9 @@ export type Credentials = {
   readonly cookieName: string;
 };
 
-const challenge = (error?: string) => ({
-  'WWW-Authenticate': error === undefined ? 'Bearer realm="keyledger"' : `Bearer realm="keyledger", error="${error}"`,
-});
+export const unauthenticated = () => new Refusal('unauthenticated', { detail: 'Sign in, or send a key.' });
 
-export const unauthenticated = () =>
-  new Refusal('unauthenticated', { detail: 'Sign in, or send a key', headers: challenge() });
-
-const invalidKey = () =>
-  new Refusal('invalid-key', { detail: 'The key is not accepted', headers: challenge('invalid_token') });
+const invalidKey = () => new Refusal('invalid-key', { detail: 'The key is not accepted.' });
 
 const bearerToken = (authorization: string): string | null => /^Bearer +(\S+)$/i.exec(authorization)?.[1] ?? null;
 

@@ -1,25 +1,16 @@
 import type { z } from 'zod';
-import type { Json } from '../domain/json.ts';
+import type { ProblemDetails, ProblemError } from './problem.ts';
+import type { ProblemCode } from './statusOfCode.ts';
 
-/** Where a request is wrong. `pointer`: RFC 6901 into a body, the name of a parameter or a header. */
-export type RequestError = {
-  readonly in: 'body' | 'query' | 'header';
-  readonly pointer: string;
-  readonly detail: string;
-};
-
-export type RefusalDetails = {
-  readonly detail?: string;
-  readonly params?: { readonly [name: string]: Json };
-  readonly errors?: readonly RequestError[];
+export type RefusalDetails = ProblemDetails & {
   readonly headers?: { readonly [name: string]: string };
 };
 
 /** A request that goes no further: thrown on the way to a handler, answered as a problem with its code. */
 export class Refusal extends Error {
-  readonly code: string;
+  readonly code: ProblemCode;
   readonly details: RefusalDetails;
-  constructor(code: string, details: RefusalDetails = {}) {
+  constructor(code: ProblemCode, details: RefusalDetails = {}) {
     super(details.detail ?? code);
     this.name = 'Refusal';
     this.code = code;
@@ -31,7 +22,7 @@ const pointerOf = (path: readonly PropertyKey[]) =>
   path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 
 /** What zod found, as the contract shows it: each unknown field by its own name. */
-export const errorsOf = (issues: readonly z.core.$ZodIssue[], where: RequestError['in']): RequestError[] =>
+export const errorsOf = (issues: readonly z.core.$ZodIssue[], where: ProblemError['in']): ProblemError[] =>
   issues.slice(0, 20).flatMap((issue) => {
     const at = (path: readonly PropertyKey[]) => (where === 'body' ? pointerOf(path) : String(path[0] ?? ''));
     if (issue.code === 'unrecognized_keys')
@@ -44,7 +35,7 @@ export const errorsOf = (issues: readonly z.core.$ZodIssue[], where: RequestErro
   });
 
 /** @throws Refusal validation-failed */
-export const parsed = <S extends z.ZodType>(schema: S, value: unknown, where: RequestError['in']): z.infer<S> => {
+export const parsed = <S extends z.ZodType>(schema: S, value: unknown, where: ProblemError['in']): z.infer<S> => {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   throw new Refusal('validation-failed', { errors: errorsOf(result.error.issues, where) });

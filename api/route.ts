@@ -91,6 +91,8 @@ export type Route<
   readonly refuses?: readonly string[];
   /** Also while the caller must change the password first. */
   readonly beforePasswordChange?: true;
+  /** Media type, where it is not JSON. */
+  readonly produces?: string;
   /** No Idempotency-Key here (sign-in and the like). */
   readonly notIdempotent?: true;
   readonly handle: (

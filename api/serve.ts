@@ -1,9 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { Request as ExpressRequest } from 'express';
 import type { z } from 'zod';
 import type { Request as CommandRequest } from '../commands/command.ts';
-import { isRejection } from '../domain/decider.ts';
 import type { Actor } from '../domain/event.ts';
 import type { Instant } from '../domain/instant.ts';
 import { authenticate, type Credentials, unauthenticated } from './authenticate.ts';
@@ -14,6 +12,8 @@ import { type JsonBody, readJson } from './requestBody.ts';
 import type { Access, Answer, Route } from './route.ts';
 
 export type Serving = {
+  /** For each request, when it comes without one from a trusted proxy. */
+  readonly newRequestId: () => string;
   readonly credentials: Credentials;
   /** Scheme, host and port that browsers see; null where none is configured. */
   readonly publicOrigin: string | null;
@@ -145,8 +145,6 @@ const noQuery = (request: ExpressRequest) => {
   });
 };
 
-export const newRequestId = (): string => randomUUID();
-
 /** Writes an answer that is no rejection. */
 export const send = async (response: ServerResponse, answer: Answer): Promise<void> => {
   const { status, body, etag, position, replayed, headers = {} } = answer;
@@ -165,5 +163,3 @@ export const send = async (response: ServerResponse, answer: Answer): Promise<vo
   response.setHeader('Content-Length', Buffer.byteLength(text));
   response.end(text);
 };
-
-export const isAnswer = (value: Answer | unknown): value is Answer => !isRejection(value);
