@@ -1,0 +1,89 @@
+import { z } from 'zod';
+
+/** RFC 3339 in UTC or with an offset; read as UTC with milliseconds. */
+export const time = z
+  .string()
+  .max(40)
+  .refine(
+    (text) =>
+      /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/.test(text) &&
+      !Number.isNaN(Date.parse(text)),
+    {
+      message: 'Not a time: give RFC 3339, as 2027-02-19T22:59:00Z',
+    },
+  )
+  .transform((text) => new Date(text).toISOString())
+  .meta({ format: 'date-time' });
+
+/** A time as it is answered. */
+export const instant = z.string().meta({ format: 'date-time' });
+
+export const id = z.string().regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, 'Not an id');
+export const idParams = z.strictObject({ id });
+
+/** A scope as keys have it: `application:action`. */
+export const scope = z
+  .string()
+  .max(129)
+  .regex(/^[A-Za-z0-9][\w.-]*:[A-Za-z0-9][\w.-]*$/, 'Not a scope: give application:action');
+
+/** A cursor answered before; what it holds is nobody's business but ours. */
+export const cursor = z
+  .string()
+  .min(1)
+  .max(4096)
+  .regex(/^[A-Za-z0-9_-]+$/, 'Not a cursor');
+
+const wholeNumber = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, `Give a whole number, ${least} to ${most}`)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, `Give a whole number, ${least} to ${most}`);
+
+export const flag = z.enum(['true', 'false'], 'Give true or false').transform((text) => text === 'true');
+
+/** The parameters that every list takes. */
+export const paging = {
+  limit: wholeNumber(1, 200).default(50),
+  cursor: cursor.optional(),
+  count: flag.default(false),
+};
+
+/** One or several values, separated by commas. */
+export const oneOf = <const V extends readonly [string, ...string[]]>(values: V) =>
+  z
+    .string()
+    .max(200)
+    .transform((text, context) => {
+      const parts = text.split(',').filter((part) => part !== '');
+      const wrong = parts.find((part) => !(values as readonly string[]).includes(part));
+      if (wrong === undefined && parts.length > 0) return parts as V[number][];
+      context.addIssue({ code: 'custom', message: `Give ${values.join(', ')}, several with commas` });
+      return z.NEVER;
+    });
+
+/** `field` ascending, `-field` descending. */
+export const sortBy = <const V extends readonly [string, ...string[]]>(fields: V) =>
+  z.enum(
+    [...fields, ...fields.map((field) => `-${field}`)] as [string, ...string[]],
+    `Sort by ${fields.join(', ')}, with - before it descending`,
+  );
+
+export const search = z.string().trim().min(1).max(200);
+
+export const asOf = z.object({ position: z.string().nullable(), lagMs: z.number() });
+
+export const page = <S extends z.ZodType>(item: S) =>
+  z.object({ items: z.array(item), nextCursor: z.string().nullable(), asOf, total: z.number().optional() });
+
+/** Free text that people write: no control characters but line breaks and tabs, no half surrogates. */
+export const freeText = (most: number) =>
+  z
+    .string()
+    .max(most, `At most ${most} characters`)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is what this is for
+    .refine(
+      (text) => text.isWellFormed() && !/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.test(text),
+      'Holds characters that are no text',
+    );
