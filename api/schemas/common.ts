@@ -82,8 +82,4 @@ export const freeText = (most: number) =>
   z
     .string()
     .max(most, `At most ${most} characters`)
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is what this is for
-    .refine(
-      (text) => text.isWellFormed() && !/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.test(text),
-      'Holds characters that are no text',
-    );
+    .refine((text) => text.isWellFormed() && !/[^\P{Cc}\n\r\t]/u.test(text), 'Holds characters that are no text');
