@@ -1,0 +1,64 @@
+import type { Clock } from '../../commands/environment.ts';
+import type { Vault, VaultRow } from '../../commands/ports/vault.ts';
+import { openWriter } from './groupCommit.ts';
+import { openReader } from './reader.ts';
+import { isLive, rowColumns, type VaultAnswer, type VaultCommand } from './vaultWriter.ts';
+
+/**
+ * The vault in a SQLite file of its own, 0600, made where it is missing. Durable before a write resolves; what was removed
+ * or purged is overwritten in the file and gone from its write-ahead log before the call resolves.
+ * @throws DataRefused for a file that is foreign, newer or damaged; Failure `store-unavailable` where it cannot be opened
+ */
+export const openSqliteVault = async (file: string, clock: Clock): Promise<Vault> => {
+  const writer = await openWriter<VaultCommand, VaultAnswer>({
+    file,
+    module: new URL('./vaultWriter.ts', import.meta.url),
+  });
+  const { db, read, close } = openReader(file);
+  const selectRow = db.prepare(`SELECT ${rowColumns} FROM rows WHERE kind = ? AND id = ?`);
+  const page = 'kind = ? AND id > ? AND (expiresAt IS NULL OR expiresAt > ?) ORDER BY id LIMIT ?';
+  const selectPage = (by: string) => db.prepare(`SELECT ${rowColumns} FROM rows WHERE ${by}${page}`);
+  const ofKind = selectPage('');
+  const ofPerson = selectPage('person = ? AND ');
+  const byRef = selectPage('ref = ? AND ');
+  const ofPersonByRef = selectPage('person = ? AND ref = ? AND ');
+
+  const run = <Result extends VaultAnswer>(command: VaultCommand) => writer.run(command) as Promise<Result>;
+
+  return {
+    get: (kind, id) =>
+      read(() => {
+        const row = selectRow.get(kind, id) as VaultRow | undefined;
+        return row !== undefined && isLive(row, clock.now()) ? { ...row } : null;
+      }),
+    put: (row, expect) => run({ do: 'put', row, expect, now: clock.now() }),
+    putAll: async (rows) => {
+      if (rows.length > 0) await run({ do: 'putAll', rows });
+    },
+    remove: (kind, id, expect) => run({ do: 'remove', kind, id, expect: expect ?? null, now: clock.now() }),
+    find: (kind, { person, ref }, { after, limit }) =>
+      read(() => {
+        // Every id sorts after the empty text but the empty one, which nobody has.
+        const rest = [kind, after ?? '', clock.now(), limit] as const;
+        const rows =
+          person === undefined
+            ? ref === undefined
+              ? ofKind.all(...rest)
+              : byRef.all(ref, ...rest)
+            : ref === undefined
+              ? ofPerson.all(person, ...rest)
+              : ofPersonByRef.all(person, ref, ...rest);
+        return rows.map((row) => ({ ...row }) as VaultRow);
+      }),
+    purgePerson: (person) => run({ do: 'purgePerson', person }),
+    removeExpired: (limit) => run({ do: 'removeExpired', limit, now: clock.now() }),
+    lease: (name, holder, ttlMs) => run({ do: 'lease', name, holder, ttlMs, now: clock.now() }),
+    releaseLease: async (name, holder) => {
+      await run({ do: 'releaseLease', name, holder });
+    },
+    close: async () => {
+      await writer.close();
+      close();
+    },
+  };
+};
