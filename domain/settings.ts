@@ -1,0 +1,95 @@
+import type { Decider, Decision } from './decider.ts';
+import { reject } from './decider.ts';
+import type { Actor, Recorded } from './event.ts';
+import type { Instant } from './instant.ts';
+import type { KeyPolicy, MailServer, PolicyEvent, ScopeCatalog } from './keyPolicy.ts';
+import { policyErrors } from './policyErrors.ts';
+import type { PolicyChange } from './presets.ts';
+import { appliedPolicy, isCustomized, presets, samePolicy } from './presets.ts';
+import { catalogErrors } from './scopes.ts';
+import { unknownEvent } from './unknownEvent.ts';
+
+/** Which event last changed a setting. `revision` is that event's, and the setting's ETag. */
+export type LastChange = { readonly revision: number; readonly at: Instant; readonly actor: Actor };
+
+/** The settings of the installation, from the stream `policy`. A `…Changed` is null as long as nobody has set it. */
+export type Settings = {
+  readonly policy: KeyPolicy;
+  readonly customized: boolean;
+  readonly policyChanged: LastChange | null;
+  readonly catalog: ScopeCatalog;
+  readonly catalogChanged: LastChange | null;
+  readonly mailServer: MailServer | null;
+  readonly mailServerChanged: LastChange | null;
+};
+
+export type SettingsCommand =
+  | { readonly type: 'ChangeKeyPolicy'; readonly change: PolicyChange }
+  | { readonly type: 'ChangeScopeCatalog'; readonly items: ScopeCatalog };
+
+const initialState = (): Settings => ({
+  policy: presets.qalyptus,
+  customized: false,
+  policyChanged: null,
+  catalog: [],
+  catalogChanged: null,
+  mailServer: null,
+  mailServerChanged: null,
+});
+
+const decide = (command: SettingsCommand, state: Settings): Decision<PolicyEvent> => {
+  switch (command.type) {
+    case 'ChangeKeyPolicy':
+      return changeKeyPolicy(command.change, state);
+    case 'ChangeScopeCatalog':
+      return changeScopeCatalog(command.items, state);
+  }
+};
+
+// The first policy is recorded even where it equals the initial state: from then on the log says what applies.
+const changeKeyPolicy = (change: PolicyChange, state: Settings): Decision<PolicyEvent> => {
+  const policy = appliedPolicy(state.policy, change);
+  const errors = policyErrors(policy);
+  if (errors.length > 0) return reject('policy-inconsistent', undefined, errors);
+  if (state.policyChanged && samePolicy(policy, state.policy)) return [];
+  return [{ type: 'KeyPolicyChanged', data: { policy } }];
+};
+
+const changeScopeCatalog = (given: ScopeCatalog, state: Settings): Decision<PolicyEvent> => {
+  const items = given.map(({ application, actions }) => ({ application, actions: [...actions] }));
+  const errors = catalogErrors(items);
+  if (errors.length > 0) return reject('policy-inconsistent', undefined, errors);
+  return sameCatalog(items, state.catalog) ? [] : [{ type: 'ScopeCatalogChanged', data: { items } }];
+};
+
+// Names hold neither of the two separators.
+const sameCatalog = (a: ScopeCatalog, b: ScopeCatalog) => {
+  const text = (catalog: ScopeCatalog) =>
+    catalog.map((item) => `${item.application}:${item.actions.join(',')}`).join(' ');
+  return text(a) === text(b);
+};
+
+const evolve = (state: Settings, event: Recorded<PolicyEvent>): Settings => {
+  const changed = { revision: event.revision, at: event.metadata.at, actor: event.metadata.actor };
+  switch (event.type) {
+    case 'KeyPolicyChanged': {
+      const { policy } = event.data;
+      return { ...state, policy, customized: isCustomized(policy), policyChanged: changed };
+    }
+    case 'ScopeCatalogChanged':
+      return { ...state, catalog: event.data.items, catalogChanged: changed };
+    case 'MailServerChanged':
+      return { ...state, mailServer: event.data.server, mailServerChanged: changed };
+    default:
+      throw unknownEvent(event);
+  }
+};
+
+/** The settings that the key policy's stream holds: the policy, the catalog of scopes, the mail server. */
+export const settings: Decider<Settings, SettingsCommand, PolicyEvent> = {
+  name: 'settings',
+  foldVersion: 1,
+  initialState,
+  decide,
+  evolve,
+};
