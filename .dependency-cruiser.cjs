@@ -61,7 +61,11 @@ module.exports = {
       'An adapter knows the ports it implements and its own folder; adapters/node is the toolbox they share.',
       { path: '^adapters/([^/]+)' },
       {
-        pathNot: ['^adapters/($1|node)/', '^(commands/ports|domain)/', '(^|/)node_modules/'],
+        pathNot: [
+          '^adapters/($1|node)/',
+          '^(commands/(ports/|environment[.]ts|failure[.]ts)|domain/)',
+          '(^|/)node_modules/',
+        ],
         dependencyTypesNot: ['core'],
       },
     ),
