@@ -42,7 +42,12 @@ module.exports = {
       '^commands/',
       '^(commands|domain)/',
     ),
-    only('projections-import-domain', 'Projections know the domain.', '^projections/', '^(projections|domain)/'),
+    only(
+      'projections-import-domain',
+      'Projections know the domain, and of the ports what a list and a stored event are.',
+      '^projections/',
+      '^(projections|domain|commands/ports)/',
+    ),
     only(
       'workers-import-the-inside',
       'Workers know domain, commands and projections; clock and timers are handed in.',
