@@ -1,0 +1,203 @@
+import type { Change, ListSchema } from '../../commands/ports/lists.ts';
+import type { Recorded } from '../../domain/event.ts';
+import type { KeyId, UserId } from '../../domain/ids.ts';
+import type { Json } from '../../domain/json.ts';
+import type { KeyringEvent } from '../../domain/keyring.ts';
+import type { RolesEvent } from '../../domain/roles.ts';
+import type { UserEvent } from '../../domain/user.ts';
+import { idIn, projectionOf, type Reader } from '../projection.ts';
+import {
+  asStored,
+  endField,
+  endOfEpoch,
+  type OwnerFacts,
+  ownerChange,
+  ownerDocumentId,
+  ownerFactsFor,
+} from './ownerFacts.ts';
+
+/**
+ * All keys, by key id, each with what is known of its owner, and one document of kind `owner` per owner (ownerFacts.ts).
+ * Facts only: what a key's status is follows from them and the time, see keyStatus.ts. `endsAt` is the earlier of
+ * `expiresAt` and `graceUntil`. `ownerEndedAt`: when the owner's epoch that the key belongs to ended.
+ * `expiredAt`: the expiry is recorded in the log.
+ */
+export const apiKeysSchema: ListSchema = {
+  name: 'apiKeys',
+  version: 1,
+  columns: {
+    kind: 'text',
+    ownerId: 'text',
+    ownerAtEpoch: 'text',
+    name: 'text',
+    description: 'text',
+    mask: 'text',
+    scopes: 'texts',
+    createdAt: 'text',
+    createdById: 'text',
+    createdIp: 'text',
+    expiresAt: 'text',
+    graceUntil: 'text',
+    endsAt: 'text',
+    expiredAt: 'text',
+    revokedAt: 'text',
+    lastUsedAt: 'text',
+    lastUsedIp: 'text',
+    ownerEndedAt: 'text',
+    ownerStatus: 'text',
+    ownerEmail: 'text',
+    ownerDisplayName: 'text',
+    ownerRoles: 'texts',
+    ownerAdministrator: 'boolean',
+    ownerGroups: 'texts',
+    ownerOrganizations: 'texts',
+  },
+  indexes: [
+    ['createdAt'],
+    ['expiresAt'],
+    ['endsAt'],
+    ['lastUsedAt'],
+    ['ownerDisplayName'],
+    ['ownerId', 'createdAt'],
+    ['ownerAtEpoch'],
+    ['createdById'],
+    ['createdIp'],
+    ['lastUsedIp'],
+  ],
+  volatile: ['lastUsedAt', 'lastUsedIp'],
+};
+
+type Of<T extends KeyringEvent['type']> = Recorded<Extract<KeyringEvent, { type: T }>>;
+type Fields = { readonly [field: string]: Json };
+
+const set = (id: KeyId, fields: Fields): Change => ({ op: 'set', id, fields });
+const ownerOf = (event: { readonly stream: string }) => idIn(event.stream);
+
+/** `createdAt` is when the key began, for an imported one before it came here. */
+const made = (
+  event: Of<'ApiKeyCreated'> | Of<'ApiKeyImported'>,
+  own: { createdAt: string; description: string | null; recoverable: boolean; replaces: KeyId | null },
+  read: Reader,
+): readonly Change[] => {
+  const ownerId = ownerOf(event);
+  const owner = read(ownerDocumentId(ownerId));
+  const { keyId, ownerEpoch, name, mask, scopes, expiresAt } = event.data;
+  const ended = endOfEpoch(owner, ownerEpoch);
+  const key = set(keyId, {
+    kind: 'key',
+    ownerId,
+    ownerEpoch,
+    ownerAtEpoch: `${ownerId}:${ownerEpoch}`,
+    name,
+    mask,
+    scopes,
+    ...own,
+    createdByKind: event.metadata.actor.kind,
+    createdById: event.metadata.actor.id,
+    createdIp: event.metadata.ip,
+    expiresAt,
+    graceUntil: null,
+    endsAt: expiresAt,
+    expiredAt: null,
+    revokedAt: null,
+    revokedReason: null,
+    revokedNote: null,
+    replacedBy: null,
+    ownerEndedAt: ended?.at ?? null,
+    ownerEndedReason: ended?.reason ?? null,
+    ...ownerFactsFor(owner),
+  });
+  return own.replaces === null ? [key] : [key, { op: 'update', id: own.replaces, fields: { replacedBy: keyId } }];
+};
+
+/** Keys first: while their owner's document is not written, the event counts as not applied and comes again. */
+const ofOwner = (userId: UserId, facts: OwnerFacts, hidden: OwnerFacts = {}): readonly Change[] => [
+  { op: 'updateWhere', column: 'ownerId', equals: userId, fields: facts },
+  { op: 'set', id: ownerDocumentId(userId), fields: { kind: 'owner', ...asStored(facts), ...hidden } },
+];
+
+const fromUser = (event: Recorded<UserEvent>, read: Reader): readonly Change[] => {
+  const userId = ownerOf(event);
+  const change = ownerChange(event, userId, read(ownerDocumentId(userId)));
+  return change === null ? [] : ofOwner(userId, change.facts, change.hidden);
+};
+
+/** An epoch's end reaches the keys made in it, and waits for those that are still on their way. */
+const ending =
+  (reason: 'owner-deactivated' | 'owner-deleted') =>
+  (event: Recorded<Extract<UserEvent, { data: { ownerEpoch: number } }>>, read: Reader): readonly Change[] => {
+    const userId = ownerOf(event);
+    const { at } = event.metadata;
+    const { ownerEpoch } = event.data;
+    const fields = { ownerEndedAt: at, ownerEndedReason: reason };
+    return [
+      { op: 'updateWhere', column: 'ownerAtEpoch', equals: `${userId}:${ownerEpoch}`, fields },
+      ...(event.type === 'UserErased' ? erasing(userId) : []),
+      { op: 'set', id: ownerDocumentId(userId), fields: { kind: 'owner', [endField(ownerEpoch)]: { at, reason } } },
+      ...fromUser(event, read),
+    ];
+  };
+
+/** What was sealed under this person's key: in their own keys, and their address in keys that they made for others. */
+const erasing = (userId: UserId): readonly Change[] => [
+  {
+    op: 'updateWhere',
+    column: 'ownerId',
+    equals: userId,
+    fields: { name: null, description: null, revokedNote: null, lastUsedIp: null },
+  },
+  { op: 'updateWhere', column: 'createdById', equals: userId, fields: { createdIp: null } },
+];
+
+const expiry = (keyId: KeyId, expiresAt: string | null): readonly Change[] => [
+  // A key in grace can only be revoked, so there is no graceUntil to compare with.
+  { op: 'update', id: keyId, fields: { expiresAt, endsAt: expiresAt } },
+];
+
+export const apiKeysList = projectionOf<KeyringEvent | UserEvent | RolesEvent>(
+  apiKeysSchema,
+  {
+    ApiKeyCreated: (event, read) => {
+      const { description, recoverable, replaces } = event.data;
+      return made(event, { createdAt: event.metadata.at, description, recoverable, replaces }, read);
+    },
+    ApiKeyImported: (event, read) => {
+      const { createdAt } = event.data;
+      return made(event, { createdAt, description: null, recoverable: false, replaces: null }, read);
+    },
+    ApiKeyRenamed: ({ data: { keyId, name, description } }) => [
+      { op: 'update', id: keyId, fields: { name, description } },
+    ],
+    ApiKeyScopesChanged: ({ data: { keyId, scopes } }) => [{ op: 'update', id: keyId, fields: { scopes } }],
+    ApiKeyExpiryChanged: ({ data: { keyId, expiresAt } }) => expiry(keyId, expiresAt),
+    // Never later than expiresAt, so it is the key's end.
+    ApiKeyRotated: ({ data: { keyId, newKeyId, graceUntil } }) => [
+      { op: 'update', id: keyId, fields: { graceUntil, endsAt: graceUntil, replacedBy: newKeyId } },
+    ],
+    ApiKeyRevoked: ({ data: { keyId, reason, note }, metadata: { at } }) => [
+      { op: 'update', id: keyId, fields: { revokedAt: at, revokedReason: reason, revokedNote: note } },
+    ],
+    ApiKeyExpired: ({ data: { keyId }, metadata: { at } }) => [{ op: 'update', id: keyId, fields: { expiredAt: at } }],
+    UserRegistered: fromUser,
+    UserInvited: fromUser,
+    ProfileChanged: fromUser,
+    EmailChanged: fromUser,
+    PasswordReset: fromUser,
+    RolesAssigned: fromUser,
+    GroupsAssigned: fromUser,
+    OrganizationsAssigned: fromUser,
+    UserDeactivated: ending('owner-deactivated'),
+    UserReactivated: fromUser,
+    UserDeleted: ending('owner-deleted'),
+    UserErased: ending('owner-deleted'),
+    AdministratorGranted: ({ data: { userId } }) => ofOwner(userId, { ownerAdministrator: true }),
+    AdministratorRemoved: ({ data: { userId } }) => ofOwner(userId, { ownerAdministrator: false }),
+  },
+  {
+    ApiKeyCreated: (event) => [ownerDocumentId(ownerOf(event))],
+    ApiKeyImported: (event) => [ownerDocumentId(ownerOf(event))],
+    ProfileChanged: (event) => [ownerDocumentId(ownerOf(event))],
+    EmailChanged: (event) => [ownerDocumentId(ownerOf(event))],
+    PasswordReset: (event) => [ownerDocumentId(ownerOf(event))],
+  },
+);

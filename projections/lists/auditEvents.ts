@@ -1,0 +1,94 @@
+import type { StoredEvent } from '../../commands/ports/eventStore.ts';
+import type { Condition, Document, ListSchema } from '../../commands/ports/lists.ts';
+import type { Instant } from '../../domain/instant.ts';
+import type { Json } from '../../domain/json.ts';
+import type { SealedProjection } from '../projection.ts';
+import { keysIn, type SubjectKind, subjectsOf, subjectText } from '../subject.ts';
+
+/**
+ * Every event, by position, sealed as in the log: whoever answers opens it. Erasing a person needs nothing here, and
+ * this list holds nothing personal. Signed checkpoints are the log's own book-keeping and left out.
+ */
+export const auditEventsSchema: ListSchema = {
+  name: 'auditEvents',
+  version: 1,
+  columns: {
+    subjects: 'texts',
+    keys: 'texts',
+    actorId: 'text',
+    actorKind: 'text',
+    type: 'text',
+    at: 'text',
+    correlationId: 'text',
+    stream: 'text',
+  },
+  indexes: [['actorId'], ['type'], ['at'], ['correlationId'], ['stream']],
+  volatile: [],
+};
+
+export const auditEventsList: SealedProjection = {
+  input: 'sealed',
+  schema: auditEventsSchema,
+  apply: (event) => {
+    if (event.stream === 'checkpoints') return [];
+    const { id, type, stream, revision, data, metadata, sealed } = event;
+    const { at, actor, correlationId } = metadata;
+    const fields = {
+      eventId: id,
+      type,
+      stream,
+      revision,
+      at,
+      actorId: actor.id,
+      actorKind: actor.kind,
+      correlationId,
+      subjects: subjectsOf(event).map(subjectText),
+      keys: keysIn(data),
+      data,
+      metadata,
+      sealed: sealed ?? null,
+    };
+    return [{ op: 'set', id: event.position, fields: fields as { [field: string]: Json } }];
+  },
+};
+
+/** The event that a document holds, exactly as the log has it. */
+export const storedEvent = (document: Document): StoredEvent => {
+  const { id, eventId, type, stream, revision, data, metadata, sealed } = document;
+  const event = { id: eventId, type, data, metadata, stream, revision, position: id };
+  return (sealed ? { ...event, sealed } : event) as unknown as StoredEvent;
+};
+
+/** `from` inclusive, `to` exclusive; `after` a position, exclusive. */
+export type EventFilter = {
+  /** `user:<id>`, `key:<id>` and so on; a bare id is looked for as each kind that has ids. */
+  readonly subject?: string;
+  readonly key?: string;
+  readonly actor?: string;
+  readonly type?: readonly string[];
+  readonly from?: Instant;
+  readonly to?: Instant;
+  readonly correlation?: string;
+  readonly after?: string;
+};
+
+const withIds: readonly SubjectKind[] = ['user', 'key', 'role', 'service-token', 'subscriber', 'incident', 'list'];
+
+export const eventsWhere = (filter: EventFilter): readonly Condition[] => [
+  ...given(filter.subject, isAbout),
+  ...given(filter.key, (value) => ({ column: 'keys', op: 'has', value })),
+  ...given(filter.actor, (value) => ({ column: 'actorId', op: 'eq', value })),
+  ...given(filter.type, (values) => ({ column: 'type', op: 'in', values })),
+  ...given(filter.from, (value) => ({ column: 'at', op: 'gte', value })),
+  ...given(filter.to, (value) => ({ column: 'at', op: 'lt', value })),
+  ...given(filter.correlation, (value) => ({ column: 'correlationId', op: 'eq', value })),
+  ...given(filter.after, (value) => ({ column: 'id', op: 'gt', value })),
+];
+
+const given = <T>(value: T | undefined, condition: (value: T) => Condition): readonly Condition[] =>
+  value === undefined ? [] : [condition(value)];
+
+const isAbout = (subject: string): Condition => {
+  const has = (value: string): Condition => ({ column: 'subjects', op: 'has', value });
+  return subject.includes(':') ? has(subject) : { any: withIds.map((kind) => [has(`${kind}:${subject}`)]) };
+};
