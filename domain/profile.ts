@@ -85,7 +85,10 @@ const readField = (field: ProfileField, value: string | null): Read => {
       return { kept: tag, error: tag === null ? wrong(pointer, 'A language tag as in de-AT (BCP 47).') : null };
     }
     case 'timeZone':
-      return { kept: value, error: isTimeZone(value) ? null : wrong(pointer, 'A time zone as in Europe/Vienna (IANA).') };
+      return {
+        kept: value,
+        error: isTimeZone(value) ? null : wrong(pointer, 'A time zone as in Europe/Vienna (IANA).'),
+      };
     case 'description':
       return { kept: value, error: textError(pointer, value, longestText[field], 'several lines') };
     default:
