@@ -1,3 +1,4 @@
+import type { Decider } from './decider.ts';
 import type { EventTypes } from './event.ts';
 import type { KeyId, UserId } from './ids.ts';
 import type { Instant } from './instant.ts';
@@ -31,4 +32,32 @@ export const activityEvents: EventTypes<ActivityEvent> = {
   ApiKeyExpiryNoticed: plain,
   NoticeSent: plain,
   Unsubscribed: plain,
+};
+
+/** What others show of it. `noticed`: the ends of a key that its owner was told of, as `days@end`. */
+export type Activity = {
+  lastSignInAt: Instant | null;
+  noticed: { [keyId: KeyId]: string[] };
+};
+
+/** Of failures in a row, the first and each tenth are worth an event; the counters know the rest. */
+export const isFailureRecorded = (failures: number): boolean => failures === 1 || failures % 10 === 0;
+
+const noticeOf = (data: { days: number; expiresAt: Instant }): string => `${data.days}@${data.expiresAt}`;
+
+/** Recorded as it happened, but for a notice of expiry, which goes out once however many workers send it. */
+export const activity: Decider<Activity, ActivityEvent, ActivityEvent> = {
+  name: 'activity',
+  foldVersion: 1,
+  initialState: () => ({ lastSignInAt: null, noticed: {} }),
+  decide: (event, { noticed }) =>
+    event.type === 'ApiKeyExpiryNoticed' && noticed[event.data.keyId]?.includes(noticeOf(event.data)) ? [] : [event],
+  evolve: (state, event) => {
+    if (event.type === 'SignedIn') state.lastSignInAt = event.metadata.at;
+    if (event.type === 'ApiKeyExpiryNoticed') {
+      const { keyId } = event.data;
+      state.noticed[keyId] = [...(state.noticed[keyId] ?? []), noticeOf(event.data)];
+    }
+    return state;
+  },
 };

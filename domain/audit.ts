@@ -1,3 +1,4 @@
+import type { Decider } from './decider.ts';
 import type { EventTypes } from './event.ts';
 import type { KeyId } from './ids.ts';
 import type { Json } from './json.ts';
@@ -19,4 +20,13 @@ export const auditEvents: EventTypes<AuditEvent> = {
   KeyIdentified: { version: 1, personal: [], person: 'actor', narrows: false },
   LeakReported: { version: 1, personal: ['source'], person: 'actor', narrows: false },
   ProjectionSkipped: { version: 1, personal: [], person: 'actor', narrows: false },
+};
+
+/** Nothing is decided here: what somebody looked at is recorded as it is. */
+export const audit: Decider<null, AuditEvent, AuditEvent> = {
+  name: 'audit',
+  foldVersion: 1,
+  initialState: () => null,
+  decide: (event) => [event],
+  evolve: () => null,
 };
