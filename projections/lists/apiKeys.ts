@@ -112,7 +112,9 @@ const made = (
 
 /** Keys first: while their owner's document is not written, the event counts as not applied and comes again. */
 const ofOwner = (userId: UserId, facts: OwnerFacts, hidden: OwnerFacts = {}): readonly Change[] => [
-  { op: 'updateWhere', column: 'ownerId', equals: userId, fields: facts },
+  ...(Object.keys(facts).length === 0
+    ? []
+    : [{ op: 'updateWhere', column: 'ownerId', equals: userId, fields: facts } as const]),
   { op: 'set', id: ownerDocumentId(userId), fields: { kind: 'owner', ...asStored(facts), ...hidden } },
 ];
 
@@ -199,5 +201,6 @@ export const apiKeysList = projectionOf<KeyringEvent | UserEvent | RolesEvent>(
     ProfileChanged: (event) => [ownerDocumentId(ownerOf(event))],
     EmailChanged: (event) => [ownerDocumentId(ownerOf(event))],
     PasswordReset: (event) => [ownerDocumentId(ownerOf(event))],
+    UserReactivated: (event) => [ownerDocumentId(ownerOf(event))],
   },
 );

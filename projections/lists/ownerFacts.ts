@@ -4,7 +4,7 @@ import type { UserId } from '../../domain/ids.ts';
 import type { Json } from '../../domain/json.ts';
 import { displayName, emptyProfile, type Profile } from '../../domain/profile.ts';
 import type { UserEvent } from '../../domain/user.ts';
-import { accepts, profileIn } from './users.ts';
+import { accepts, profileIn, reactivated } from './users.ts';
 
 /**
  * What the list of all keys knows of a key's owner: one document per owner, in the same build as the keys, that a new
@@ -44,7 +44,7 @@ export const asStored = (facts: OwnerFacts): OwnerFacts =>
 
 /**
  * What an event of a user says of them as an owner. `facts` go to the owner's document and to their keys; `hidden` only
- * to the document: the fields that the display name follows from.
+ * to the document: the fields that display name and status follow from.
  */
 export const ownerChange = (
   event: Recorded<UserEvent>,
@@ -65,7 +65,7 @@ export const ownerChange = (
           ownerGroups: groups,
           ownerOrganizations: organizations,
         },
-        hidden: namesIn(profile ?? emptyProfile),
+        hidden: { ...namesIn(profile ?? emptyProfile), accepted: event.type === 'UserRegistered' },
       };
     }
     case 'ProfileChanged': {
@@ -80,7 +80,10 @@ export const ownerChange = (
       return facts({ ownerEmail: email, ownerDisplayName: displayName(profileIn(owner ?? {}), email, userId) });
     }
     case 'PasswordReset':
-      return accepts(owner?.[stored('ownerStatus')]) ? facts({ ownerStatus: 'active' }) : null;
+      return {
+        facts: accepts(owner?.[stored('ownerStatus')]) ? { ownerStatus: 'active' } : {},
+        hidden: { accepted: true },
+      };
     case 'RolesAssigned':
       return facts({ ownerRoles: event.data.roles });
     case 'GroupsAssigned':
@@ -90,7 +93,7 @@ export const ownerChange = (
     case 'UserDeactivated':
       return facts({ ownerStatus: 'deactivated' });
     case 'UserReactivated':
-      return facts({ ownerStatus: 'active' });
+      return facts({ ownerStatus: reactivated(owner?.accepted) });
     case 'UserDeleted':
       return facts({ ownerStatus: 'deleted' });
     case 'UserErased':

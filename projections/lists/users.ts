@@ -67,6 +67,7 @@ const registered = (event: Recorded<Extract<UserEvent, { type: 'UserRegistered' 
     groups,
     organizations,
     status: event.type === 'UserInvited' ? 'invited' : 'active',
+    accepted: event.type === 'UserRegistered',
     twoFactor: false,
     mustChangePassword,
     createdAt: event.metadata.at,
@@ -93,6 +94,7 @@ export const usersList = projectionOf<UserEvent | RolesEvent | ActivityEvent>(
     PasswordReset: (event, read) =>
       set(userOf(event), {
         mustChangePassword: false,
+        accepted: true,
         ...(accepts(read(userOf(event))?.status) && { status: 'active' }),
       }),
     TwoFactorEnabled: (event) => set(userOf(event), { twoFactor: true }),
@@ -101,7 +103,7 @@ export const usersList = projectionOf<UserEvent | RolesEvent | ActivityEvent>(
     GroupsAssigned: (event) => set(userOf(event), { groups: event.data.groups }),
     OrganizationsAssigned: (event) => set(userOf(event), { organizations: event.data.organizations }),
     UserDeactivated: (event) => status(event, 'deactivated'),
-    UserReactivated: (event) => status(event, 'active'),
+    UserReactivated: (event, read) => status(event, reactivated(read(userOf(event))?.accepted)),
     UserDeleted: (event) => status(event, 'deleted'),
     UserErased: (event) =>
       set(userOf(event), {
@@ -119,6 +121,7 @@ export const usersList = projectionOf<UserEvent | RolesEvent | ActivityEvent>(
     ProfileChanged: (event) => [userOf(event)],
     EmailChanged: (event) => [userOf(event)],
     PasswordReset: (event) => [userOf(event)],
+    UserReactivated: (event) => [userOf(event)],
   },
 );
 
@@ -127,6 +130,9 @@ export const usersList = projectionOf<UserEvent | RolesEvent | ActivityEvent>(
  * already, so that events that come twice end the same.
  */
 export const accepts = (status: Json | undefined): boolean => status === 'invited' || status === 'active';
+
+/** Who never took up their invitation is invited again. */
+export const reactivated = (accepted: Json | undefined): UserStatus => (accepted === false ? 'invited' : 'active');
 
 const textIn = (fields: { readonly [field: string]: Json | undefined }, field: string): string | null =>
   (fields[field] ?? null) as string | null;
