@@ -1,7 +1,7 @@
-import type { ActorKind, DomainEvent, Recorded } from '../domain/event.ts';
+import type { ActorKind, Recorded } from '../domain/event.ts';
+import { type AnyEvent, type Subject, subjectOf } from '../domain/events.ts';
 import type { Instant } from '../domain/instant.ts';
 import type { Json } from '../domain/json.ts';
-import { type Subject, subjectOf } from './subject.ts';
 
 /** An event as people see it. */
 export type EventShape = {
@@ -32,7 +32,7 @@ export type EventShape = {
  * @param erased a sealed part of it could not be opened any more
  */
 export const eventShape = (
-  event: Recorded<DomainEvent>,
+  event: Recorded<AnyEvent>,
   { label, erased }: { readonly label: string | null; readonly erased: boolean },
 ): EventShape => {
   const { position, eventId, stream, revision, type, metadata } = event;
@@ -55,7 +55,7 @@ export const eventShape = (
     ip,
     userAgent,
     personal: erased ? 'erased' : 'present',
-    data: withoutSecrets(type, event.data),
+    data: withoutSecrets(type, event.data as Json),
   };
 };
 

@@ -57,6 +57,3 @@ export const projectionOf = <E extends { type: string; data: object }>(
     apply: (event, read) => byType.get(event.type)?.(event, read) ?? [],
   };
 };
-
-/** The id that a stream's name ends with: `keyring-<id>`. */
-export const idIn = (stream: string): string => stream.slice(stream.indexOf('-') + 1);

@@ -1,11 +1,12 @@
 import type { Change, ListSchema } from '../../commands/ports/lists.ts';
 import type { Recorded } from '../../domain/event.ts';
+import { idInStream } from '../../domain/events.ts';
 import type { KeyId, UserId } from '../../domain/ids.ts';
 import type { Json } from '../../domain/json.ts';
 import type { KeyringEvent } from '../../domain/keyring.ts';
 import type { RolesEvent } from '../../domain/roles.ts';
 import type { UserEvent } from '../../domain/user.ts';
-import { idIn, projectionOf, type Reader } from '../projection.ts';
+import { projectionOf, type Reader } from '../projection.ts';
 import {
   asStored,
   endField,
@@ -71,7 +72,7 @@ type Of<T extends KeyringEvent['type']> = Recorded<Extract<KeyringEvent, { type:
 type Fields = { readonly [field: string]: Json };
 
 const set = (id: KeyId, fields: Fields): Change => ({ op: 'set', id, fields });
-const ownerOf = (event: { readonly stream: string }) => idIn(event.stream);
+const ownerOf = (event: { readonly stream: string }) => idInStream(event.stream);
 
 /** `createdAt` is when the key began, for an imported one before it came here. */
 const made = (

@@ -1,9 +1,9 @@
 import type { StoredEvent } from '../../commands/ports/eventStore.ts';
 import type { Condition, Document, ListSchema } from '../../commands/ports/lists.ts';
+import { type AnyEvent, idInStream, isEventName, keyIdsOf, type SubjectKind, subjectOf } from '../../domain/events.ts';
 import type { Instant } from '../../domain/instant.ts';
 import type { Json } from '../../domain/json.ts';
 import type { SealedProjection } from '../projection.ts';
-import { keysIn, type SubjectKind, subjectsOf, subjectText } from '../subject.ts';
 
 /**
  * Every event, by position, sealed as in the log: whoever answers opens it. Erasing a person needs nothing here, and
@@ -32,6 +32,9 @@ export const auditEventsList: SealedProjection = {
   apply: (event) => {
     if (event.stream === 'checkpoints') return [];
     const { id, type, stream, revision, data, metadata, sealed } = event;
+    if (!isEventName(type)) throw new Error(`unknown event type ${type}`);
+    // Neither asks for anything that is sealed.
+    const known = event as unknown as AnyEvent & { stream: string };
     const { at, actor, correlationId } = metadata;
     const fields = {
       eventId: id,
@@ -42,14 +45,21 @@ export const auditEventsList: SealedProjection = {
       actorId: actor.id,
       actorKind: actor.kind,
       correlationId,
-      subjects: subjectsOf(event).map(subjectText),
-      keys: keysIn(data),
+      subjects: subjectsOf(known),
+      keys: keyIdsOf(known),
       data,
       metadata,
       sealed: sealed ?? null,
     };
     return [{ op: 'set', id: event.position, fields: fields as { [field: string]: Json } }];
   },
+};
+
+/** What it is about, and for a key its owner too, so that a user's whole story is found by their id. */
+const subjectsOf = (event: AnyEvent & { stream: string }): readonly string[] => {
+  const { kind, id } = subjectOf(event);
+  const owned = kind === 'key' && /^(keyring|activity)-/.test(event.stream);
+  return owned ? [`${kind}:${id}`, `user:${idInStream(event.stream)}`] : [`${kind}:${id}`];
 };
 
 /** The event that a document holds, exactly as the log has it. */
@@ -72,7 +82,7 @@ export type EventFilter = {
   readonly after?: string;
 };
 
-const withIds: readonly SubjectKind[] = ['user', 'key', 'role', 'service-token', 'subscriber', 'incident', 'list'];
+const withIds: readonly SubjectKind[] = ['user', 'key', 'role', 'service', 'subscriber', 'list'];
 
 export const eventsWhere = (filter: EventFilter): readonly Condition[] => [
   ...given(filter.subject, isAbout),

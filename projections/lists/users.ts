@@ -1,11 +1,12 @@
 import type { Condition, Document, ListSchema } from '../../commands/ports/lists.ts';
 import type { ActivityEvent } from '../../domain/activity.ts';
 import type { Recorded } from '../../domain/event.ts';
+import { idInStream } from '../../domain/events.ts';
 import type { Json } from '../../domain/json.ts';
 import { displayName, emptyProfile, type Profile, profileFields } from '../../domain/profile.ts';
 import type { RolesEvent } from '../../domain/roles.ts';
 import type { UserEvent, UserKind, UserStatus } from '../../domain/user.ts';
-import { idIn, projectionOf, type Reader } from '../projection.ts';
+import { projectionOf, type Reader } from '../projection.ts';
 
 /**
  * Everybody, by user id. `assignedRoles` and `administrator` come from two streams and stay apart: a user's roles are
@@ -51,7 +52,7 @@ export type ListedUser = Profile & {
 
 type Fields = { readonly [field: string]: Json };
 
-const userOf = (event: { readonly stream: string }) => idIn(event.stream);
+const userOf = (event: { readonly stream: string }) => idInStream(event.stream);
 const set = (id: string, fields: Fields) => [{ op: 'set', id, fields }] as const;
 
 const registered = (event: Recorded<Extract<UserEvent, { type: 'UserRegistered' | 'UserInvited' }>>) => {
