@@ -1,0 +1,28 @@
+import type { KeyId, UserId } from '../domain/ids.ts';
+import type { Boxes } from './boxes.ts';
+import type { Vault } from './ports/vault.ts';
+import { sealedTable } from './vaultTable.ts';
+
+/** The texts of keys that may be copied again. Nothing else keeps one: what is gone from here is gone. */
+export type KeySecrets = {
+  /** Durable before it resolves. @returns false where the owner is erased, so nothing was kept */
+  readonly keep: (keyId: KeyId, ownerId: UserId, text: string) => Promise<boolean>;
+  readonly read: (keyId: KeyId) => Promise<string | null>;
+  readonly destroy: (keyId: KeyId) => Promise<void>;
+};
+
+export const keySecretKind = 'key-secret';
+
+type Kept = { readonly ownerId: UserId; readonly text: string };
+
+export const keySecrets = (vault: Vault, boxes: Boxes): KeySecrets => {
+  const table = sealedTable<Kept>(vault, keySecretKind, boxes);
+  return {
+    keep: async (keyId, ownerId, text) =>
+      (await table.put(keyId, { ownerId, text }, 'any', { person: ownerId, ref: keyId })).put,
+    read: async (keyId) => (await table.get(keyId))?.value.text ?? null,
+    destroy: async (keyId) => {
+      await table.remove(keyId);
+    },
+  };
+};
