@@ -54,6 +54,7 @@ export const givenOf =
     when: (command: C) => {
       const decision = decider.decide(command, folded(decider, stream, events));
       return {
+        // biome-ignore lint/suspicious/noThenProperty: given, when, then is how deciders are tested; nobody awaits this.
         then: (...expected: readonly E[]) => {
           assert.equal(decision, expected);
         },
