@@ -153,22 +153,7 @@ export const idInStream = (stream: string): string => stream.slice(stream.indexO
  * The keys whose history an event belongs to by itself: a rotation to both of its keys. A KeyringClosed and a user's
  * end belong to every key of the epoch that they end, which only the keyring knows: none are named here.
  */
-export const keyIdsOf = (event: AnyEvent): readonly KeyId[] => {
-  switch (event.type) {
-    case 'ApiKeyRotated':
-      return [event.data.keyId, event.data.newKeyId];
-    case 'ApiKeyCreated':
-    case 'ApiKeyImported':
-    case 'ApiKeyRenamed':
-    case 'ApiKeyScopesChanged':
-    case 'ApiKeyExpiryChanged':
-    case 'ApiKeyRevoked':
-    case 'ApiKeyExpired':
-    case 'ApiKeyRevealed':
-    case 'ApiKeyExpiryNoticed':
-    case 'KeyIdentified':
-      return [event.data.keyId];
-    default:
-      return [];
-  }
+export const keyIdsOf = ({ data }: AnyEvent): readonly KeyId[] => {
+  if (!('keyId' in data)) return [];
+  return 'newKeyId' in data ? [data.keyId, data.newKeyId] : [data.keyId];
 };
