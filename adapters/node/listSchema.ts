@@ -47,15 +47,14 @@ export const checkConditions = (schema: ListSchema, where: readonly Condition[])
       for (const alternative of condition.any) checkConditions(schema, alternative);
       continue;
     }
-    const type = typeOf(schema, condition.column);
-    if (condition.op === 'null' || condition.op === 'present') continue;
-    if ((condition.op === 'has') !== (type === 'texts') || (condition.op === 'contains' && type !== 'text')) {
-      const { op, column } = condition;
+    const { column, op } = condition;
+    const type = typeOf(schema, column);
+    if (op === 'null' || op === 'present') continue;
+    if ((op === 'has') !== (type === 'texts') || (op === 'contains' && type !== 'text')) {
       throw new TypeError(`list ${schema.name}: ${op} does not go with ${column}, a column of ${type}`);
     }
-    for (const value of condition.op === 'in' ? condition.values : [condition.value]) {
-      fit(schema, condition.column, type === 'texts' ? 'text' : type, value);
-    }
+    const values = 'values' in condition ? condition.values : 'value' in condition ? [condition.value] : [];
+    for (const value of values) fit(schema, column, type === 'texts' ? 'text' : type, value);
   }
 };
 

@@ -2,18 +2,26 @@ import type { Clock } from '../../commands/environment.ts';
 import type { Vault, VaultRow } from '../../commands/ports/vault.ts';
 import { openWriter } from './groupCommit.ts';
 import { openReader } from './reader.ts';
-import { isLive, rowColumns, type VaultAnswer, type VaultCommand } from './vaultWriter.ts';
+import { isLive, rowColumns, type VaultAnswer, type VaultCommand } from './vaultFile.ts';
+
+export type VaultFile = {
+  readonly file: string;
+  readonly clock: Clock;
+  /** Another worker module than the vault's own: for tests that make the disk fail. */
+  readonly module?: URL;
+};
 
 /**
  * The vault in a SQLite file of its own, 0600, made where it is missing. Durable before a write resolves; what was removed
  * or purged is overwritten in the file and gone from its write-ahead log before the call resolves.
  * @throws DataRefused for a file that is foreign, newer or damaged; Failure `store-unavailable` where it cannot be opened
  */
-export const openSqliteVault = async (file: string, clock: Clock): Promise<Vault> => {
-  const writer = await openWriter<VaultCommand, VaultAnswer>({
-    file,
-    module: new URL('./vaultWriter.ts', import.meta.url),
-  });
+export const openVault = async ({
+  file,
+  clock,
+  module = new URL('./vaultFile.ts', import.meta.url),
+}: VaultFile): Promise<Vault> => {
+  const writer = await openWriter<VaultCommand, VaultAnswer>({ file, module });
   const { db, read, close } = openReader(file);
   const selectRow = db.prepare(`SELECT ${rowColumns} FROM rows WHERE kind = ? AND id = ?`);
   const page = 'kind = ? AND id > ? AND (expiresAt IS NULL OR expiresAt > ?) ORDER BY id LIMIT ?';

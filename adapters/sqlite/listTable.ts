@@ -1,0 +1,62 @@
+// One filling of a list is a table of its own. Names in SQL come from a schema that was checked, never from a request.
+import type { SQLInputValue, SQLOutputValue } from 'node:sqlite';
+import type { ColumnType, Document, ListSchema } from '../../commands/ports/lists.ts';
+import type { Json } from '../../domain/json.ts';
+
+export type ListTable = {
+  readonly name: string;
+  /** (column, value, id) for each text of each `texts` column. */
+  readonly texts: string;
+  readonly schema: ListSchema;
+  /** In the order of the table's columns, which are: id, these, rest. */
+  readonly columns: readonly Column[];
+};
+
+export type Column = { readonly name: string; readonly type: ColumnType; readonly sql: string };
+
+/** @param number the build's own, never given twice */
+export const listTable = (number: number, schema: ListSchema): ListTable => ({
+  name: `list${number}`,
+  texts: `list${number}texts`,
+  schema,
+  columns: Object.entries(schema.columns).map(([name, type]) => ({ name, type, sql: columnSql(name) })),
+});
+
+// The prefix keeps them apart from SQL's words and from `id` and `rest`.
+export const columnSql = (column: string): string => (column === 'id' ? 'id' : `c_${column}`);
+
+const sqlTypes = { text: 'TEXT', number: 'REAL', boolean: 'INTEGER', texts: 'TEXT' } as const;
+
+export const createTable = ({ name, texts, schema, columns }: ListTable): string =>
+  [
+    `CREATE TABLE ${name} (
+       id TEXT PRIMARY KEY NOT NULL, ${columns.map(({ sql, type }) => `${sql} ${sqlTypes[type]}, `).join('')}rest TEXT NOT NULL
+     ) STRICT`,
+    // Made for finding by value; the value a document no longer holds is known when it is taken out.
+    `CREATE TABLE ${texts} (col TEXT NOT NULL, value TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (col, value, id)) STRICT, WITHOUT ROWID`,
+    ...schema.indexes.map((index, at) => {
+      const indexed = [...new Set([...index, 'id'])].map(columnSql);
+      return `CREATE INDEX ${name}i${at} ON ${name} (${indexed.join(', ')})`;
+    }),
+  ].join(';\n');
+
+export const dropTable = ({ name, texts }: ListTable): string => `DROP TABLE ${name}; DROP TABLE ${texts}`;
+
+/** What is kept of a document outside its columns: fields that are none, and columns said to be null. */
+export type Rest = { [field: string]: Json | undefined };
+
+export const encode = (type: ColumnType, value: Json): SQLInputValue =>
+  type === 'boolean' ? Number(value) : type === 'texts' ? JSON.stringify(value) : (value as string | number);
+
+export const decode = (type: ColumnType, value: SQLOutputValue): Json =>
+  type === 'boolean' ? value === 1 : type === 'texts' ? JSON.parse(value as string) : (value as string | number);
+
+/** @param row id, columns and rest, in the table's order */
+export const toDocument = ({ columns }: ListTable, row: readonly SQLOutputValue[]): Document => {
+  const document: { id: string; [field: string]: Json | undefined } = { id: row[0] as string };
+  columns.forEach(({ name, type }, at) => {
+    const value = row[at + 1]!;
+    if (value !== null) document[name] = decode(type, value);
+  });
+  return Object.assign(document, JSON.parse(row[columns.length + 1] as string));
+};

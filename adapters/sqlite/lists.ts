@@ -1,0 +1,211 @@
+import { scheduler } from 'node:timers/promises';
+import { Failure } from '../../commands/failure.ts';
+import type { Build, Condition, Lists, ParkedStream, Query } from '../../commands/ports/lists.ts';
+import { checkConditions, checkQuery } from '../node/listSchema.ts';
+import { asFailure, DataRefused, isDamage } from './errors.ts';
+import { openWriter, type Writer } from './groupCommit.ts';
+import {
+  countSql,
+  type Driver,
+  fewHolders,
+  type Has,
+  holdersSql,
+  isById,
+  isCarried,
+  querySql,
+  type Sql,
+} from './listQuery.ts';
+import { type BuildRow, buildNumber, type ListsAnswer, type ListsCommand, toBuild } from './listsFile.ts';
+import { type ListTable, listTable, toDocument } from './listTable.ts';
+import { openReader } from './reader.ts';
+import { createReaderThread } from './readerThread.ts';
+import { prepareStatements } from './statements.ts';
+
+export type ListsFile = {
+  readonly file: string;
+  /** Another worker module than the lists' own: for tests that make the disk fail. */
+  readonly module?: URL;
+};
+
+/** Bytes of a blob that are copied and written at once. */
+const chunkSize = 1024 * 1024;
+
+/**
+ * The lists in one SQLite file, 0600, made where it is missing. Nothing in it is a record: what power takes away is read
+ * from the log again. A query that an index carries runs here, every other one in a thread for reading.
+ * @throws DataRefused for a file that is foreign, newer or damaged; Failure `store-unavailable` where it cannot be opened
+ */
+export const openLists = async ({
+  file,
+  module = new URL('./listsFile.ts', import.meta.url),
+}: ListsFile): Promise<Lists> => {
+  const writer = await openListsWriter(file, module);
+  const { db, read: readUnexplained, close } = openReader(file);
+  const thread = createReaderThread(file);
+  const statements = prepareStatements(db);
+  const tables = new Map<string, ListTable>();
+
+  const selectBuild = db.prepare('SELECT * FROM builds WHERE number = ?');
+  const selectBuilds = db.prepare('SELECT * FROM builds ORDER BY number');
+  const selectParked = db.prepare(
+    'SELECT stream, revision, position, eventId, error, since FROM parked WHERE build = ? ORDER BY position',
+  );
+  const selectBlob = db.prepare('SELECT upload, size FROM blobs WHERE name = ? AND complete = 1');
+  const selectChunk = db.prepare('SELECT bytes FROM chunks WHERE upload = ? AND at = ?');
+
+  const read = <Result>(work: () => Result): Promise<Result> =>
+    readUnexplained(work).catch((error) => {
+      throw explained(error);
+    });
+  const explained = (error: unknown): unknown =>
+    error instanceof Failure && isDamage(error.cause)
+      ? new Failure('store-unavailable', damaged(file), { cause: error })
+      : error;
+  const rowOf = (buildId: string): BuildRow => {
+    const number = buildNumber(buildId);
+    const row = number === null ? undefined : (selectBuild.get(number) as BuildRow | undefined);
+    if (row === undefined || toBuild(row).id !== buildId) throw gone(buildId);
+    return row;
+  };
+  const tableOf = (buildId: string): ListTable => {
+    const known = tables.get(buildId);
+    if (known !== undefined) return known;
+    const row = rowOf(buildId);
+    const table = listTable(row.number, JSON.parse(row.schema));
+    tables.set(buildId, table);
+    return table;
+  };
+  // A table that is known may have been dropped since: then its build is gone too.
+  const ofBuild = async <Result>(
+    buildId: string,
+    work: (table: ListTable) => Result | Promise<Result>,
+  ): Promise<Result> => {
+    const table = await read(() => tableOf(buildId));
+    try {
+      return await work(table);
+    } catch (error) {
+      tables.delete(buildId);
+      await read(() => rowOf(buildId));
+      throw explained(asFailure(error));
+    }
+  };
+
+  const run = async (command: ListsCommand): Promise<ListsAnswer> => {
+    const answer = await writer.run(command);
+    if (answer === 'gone') throw gone('build' in command ? command.build : '');
+    return answer;
+  };
+
+  /** Where the value of a `has` is rare, or the order is that of the ids, the query starts at those who hold it. */
+  const driverOf = (table: ListTable, where: readonly Condition[], byId: boolean): Driver => {
+    const candidates = where.filter((condition): condition is Has => 'op' in condition && condition.op === 'has');
+    const rare = candidates.find(({ column, value }) => number(holdersSql(table, column, value)) <= fewHolders);
+    return rare ?? (byId ? (candidates[0] ?? null) : null);
+  };
+  const number = (sql: Sql): number => statements.rows([sql], 1)[0]![0] as number;
+
+  const queryRows = (table: ListTable, query: Query) => {
+    const driver = driverOf(table, query.where, isById(query));
+    const ranges = querySql(table, query, driver);
+    const alone = driver !== null && query.where.length === 1;
+    return alone || isCarried(table.schema, query)
+      ? statements.rows(ranges, query.limit)
+      : thread.rows(ranges, query.limit);
+  };
+
+  const putBlob = async (name: string, bytes: Uint8Array) => {
+    const upload = (await run({ do: 'beginBlob', name, size: bytes.length })) as number;
+    for (let from = 0, at = 0; from < bytes.length; from += chunkSize, at += 1) {
+      // A copy of its own, so that it can be handed over; one by one, so that there is never more than one.
+      const chunk = Uint8Array.from(bytes.subarray(from, from + chunkSize));
+      await writer.run({ do: 'putChunk', upload, at, bytes: chunk }, [chunk.buffer]);
+    }
+    await run({ do: 'endBlob', upload });
+  };
+
+  const getBlob = async (name: string): Promise<Uint8Array | null> => {
+    for (;;) {
+      const blob = await read(() => selectBlob.get(name) as { upload: number; size: number } | undefined);
+      if (blob === undefined) return null;
+      const bytes = await assemble(blob.upload, blob.size);
+      if (bytes !== null) return bytes;
+    }
+  };
+
+  /** @returns null where it was replaced meanwhile */
+  const assemble = async (upload: number, size: number): Promise<Uint8Array | null> => {
+    const bytes = new Uint8Array(size);
+    for (let from = 0, at = 0; from < size; from += chunkSize, at += 1) {
+      const chunk = await read(() => selectChunk.get(upload, at)?.bytes as Uint8Array | undefined);
+      if (chunk === undefined) return null;
+      bytes.set(chunk, from);
+      await scheduler.yield();
+    }
+    return bytes;
+  };
+
+  return {
+    builds: () => read(() => selectBuilds.all().map((row) => toBuild(row as BuildRow))),
+    createBuild: async (schema, current) => (await run({ do: 'createBuild', schema, current })) as Build,
+    switchTo: async (build) => {
+      await run({ do: 'switchTo', build });
+    },
+    dropBuild: async (build) => {
+      tables.delete(build);
+      await run({ do: 'dropBuild', build });
+    },
+    markComplete: async (build) => {
+      await run({ do: 'markComplete', build });
+    },
+
+    apply: async (build, batch) => (await run({ do: 'apply', build, json: JSON.stringify(batch) })) as boolean,
+    patch: async (build, changes) => {
+      await run({ do: 'patch', build, json: JSON.stringify(changes) });
+    },
+    parked: (build) => read(() => selectParked.all(rowOf(build).number).map((row) => ({ ...row }) as ParkedStream)),
+
+    get: (build, id) =>
+      ofBuild(build, (table) => {
+        const columns = ['id', ...table.columns.map(({ sql }) => sql), 'rest'].join(', ');
+        const [row] = statements.rows([{ text: `SELECT ${columns} FROM ${table.name} WHERE id = ?`, params: [id] }], 1);
+        return row === undefined ? null : toDocument(table, row);
+      }),
+    query: (build, query) =>
+      ofBuild(build, async (table) => {
+        checkQuery(table.schema, query);
+        return (await queryRows(table, query)).map((row) => toDocument(table, row));
+      }),
+    count: (build, where) =>
+      ofBuild(build, async (table) => {
+        checkConditions(table.schema, where);
+        const [row] = await thread.rows([countSql(table, where, driverOf(table, where, true))], 1);
+        return row![0] as number;
+      }),
+
+    getBlob,
+    putBlob,
+    removeBlobs: async (prefix) => {
+      await run({ do: 'removeBlobs', prefix });
+    },
+
+    close: async () => {
+      await writer.close();
+      await thread.close();
+      close();
+    },
+  };
+};
+
+const gone = (buildId: string) => new Failure('store-unavailable', `There is no build ${buildId} of a list any more.`);
+
+const damaged = (file: string) =>
+  `${file} is damaged. It holds only lists: stop Keyledger, delete the file, and they are filled again from the log.`;
+
+const openListsWriter = async (file: string, module: URL): Promise<Writer<ListsCommand, ListsAnswer>> => {
+  try {
+    return await openWriter<ListsCommand, ListsAnswer>({ file, module, synchronous: 'NORMAL' });
+  } catch (error) {
+    if (!(error instanceof DataRefused) || error.code !== 'damaged-file') throw error;
+    throw new DataRefused(error.code, damaged(file), { cause: error });
+  }
+};

@@ -1,0 +1,206 @@
+// What the lists' writing thread does with each command.
+import type { DatabaseSync } from 'node:sqlite';
+import type { Batch, Build, Checkpoint, ListSchema } from '../../commands/ports/lists.ts';
+import type { Json } from '../../domain/json.ts';
+import { checkConditions, checkFields, checkPatch, checkSchema } from '../node/listSchema.ts';
+import type { Handler } from './groupCommitProtocol.ts';
+import { createTable, dropTable, type ListTable, listTable } from './listTable.ts';
+import { type ListWriter, listWriter } from './listWriter.ts';
+import type { Schema } from './schema.ts';
+
+export type Patch = { readonly id: string; readonly fields: { readonly [field: string]: Json } };
+
+/** `json`: made on the asking thread, cheaper to hand over than the objects. */
+export type ListsCommand =
+  | { readonly do: 'createBuild'; readonly schema: ListSchema; readonly current: boolean }
+  | { readonly do: 'switchTo' | 'dropBuild' | 'markComplete'; readonly build: string }
+  /** json: Batch */
+  | { readonly do: 'apply'; readonly build: string; readonly json: string }
+  /** json: Patch[] */
+  | { readonly do: 'patch'; readonly build: string; readonly json: string }
+  | { readonly do: 'beginBlob'; readonly name: string; readonly size: number }
+  | { readonly do: 'putChunk'; readonly upload: number; readonly at: number; readonly bytes: Uint8Array }
+  | { readonly do: 'endBlob'; readonly upload: number }
+  | { readonly do: 'removeBlobs'; readonly prefix: string };
+
+/** `gone`: there is no such build. By command: a build; whether it was applied; the upload's number; nothing. */
+export type ListsAnswer = 'gone' | Build | boolean | number | null;
+
+export const schema: Schema = {
+  applicationId: 0x4b4c4c49, // KLLI
+  steps: [
+    `CREATE TABLE builds (
+       number INTEGER PRIMARY KEY AUTOINCREMENT, list TEXT NOT NULL, version INTEGER NOT NULL, schema TEXT NOT NULL,
+       current INTEGER NOT NULL, complete INTEGER NOT NULL, position TEXT, eventId TEXT
+     ) STRICT;
+     CREATE TABLE parked (
+       build INTEGER NOT NULL, stream TEXT NOT NULL, revision INTEGER NOT NULL, position TEXT NOT NULL,
+       eventId TEXT NOT NULL, error TEXT NOT NULL, since TEXT NOT NULL, PRIMARY KEY (build, stream)
+     ) STRICT, WITHOUT ROWID;
+     -- A blob of a name is there once its upload is complete.
+     CREATE TABLE blobs (
+       upload INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, size INTEGER NOT NULL, complete INTEGER NOT NULL
+     ) STRICT;
+     CREATE INDEX blobsByName ON blobs (name);
+     CREATE TABLE chunks (upload INTEGER NOT NULL, at INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (upload, at)) STRICT;`,
+  ],
+};
+
+export type BuildRow = {
+  readonly number: number;
+  readonly list: string;
+  readonly version: number;
+  readonly schema: string;
+  readonly current: number;
+  readonly complete: number;
+  readonly position: string | null;
+  readonly eventId: string | null;
+};
+
+export const toBuild = ({ number, list, version, current, complete, position, eventId }: BuildRow): Build => ({
+  id: `${list}-${version}-${number}`,
+  list,
+  version,
+  current: current === 1,
+  checkpoint: position === null ? null : { position, eventId },
+  complete: complete === 1,
+});
+
+/** @returns null where no build can have this id */
+export const buildNumber = (buildId: string): number | null => {
+  const digits = /-(\d{1,15})$/.exec(buildId)?.[1];
+  return digits === undefined ? null : Number(digits);
+};
+
+export const handlers = (db: DatabaseSync): Handler<ListsCommand, ListsAnswer> => {
+  // Documents hold personal data: what is deleted is overwritten where that costs no more writing. A rebuild likes room.
+  db.exec('PRAGMA secure_delete = FAST; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768');
+  // Uploads that a process or thread did not finish.
+  db.exec(`DELETE FROM chunks WHERE upload IN (SELECT upload FROM blobs WHERE complete = 0);
+           DELETE FROM blobs WHERE complete = 0`);
+
+  const selectBuild = db.prepare('SELECT * FROM builds WHERE number = ?');
+  const insertBuild = db.prepare(
+    `INSERT INTO builds (list, version, schema, current, complete)
+     VALUES (?1, ?2, ?3, ?4 AND NOT EXISTS (SELECT 1 FROM builds WHERE list = ?1 AND version = ?2), 0) RETURNING *`,
+  );
+  const switchBuild = db.prepare('UPDATE builds SET current = (number = ?) WHERE list = ? AND version = ?');
+  const completeBuild = db.prepare('UPDATE builds SET complete = 1 WHERE number = ?');
+  const moveBuild = db.prepare('UPDATE builds SET position = ?, eventId = ? WHERE number = ?');
+  const deleteBuild = db.prepare('DELETE FROM builds WHERE number = ?');
+  const unparkAll = db.prepare('DELETE FROM parked WHERE build = ?');
+  const unpark = db.prepare('DELETE FROM parked WHERE build = ? AND stream = ?');
+  const park = db.prepare(
+    'INSERT OR REPLACE INTO parked (build, stream, revision, position, eventId, error, since) VALUES (?, ?, ?, ?, ?, ?, ?)',
+  );
+  const insertBlob = db.prepare('INSERT INTO blobs (name, size, complete) VALUES (?, ?, 0) RETURNING upload');
+  const insertChunk = db.prepare('INSERT INTO chunks (upload, at, bytes) VALUES (?, ?, ?)');
+  const selectUpload = db.prepare('SELECT name FROM blobs WHERE upload = ? AND complete = 0');
+  const completeBlob = db.prepare('UPDATE blobs SET complete = 1 WHERE upload = ?');
+  const selectComplete = db.prepare(
+    'SELECT upload FROM blobs WHERE complete = 1 AND substr(name, 1, length(?1)) = ?1 AND (?2 OR name = ?1)',
+  );
+  const deleteChunks = db.prepare('DELETE FROM chunks WHERE upload = ?');
+  const deleteBlob = db.prepare('DELETE FROM blobs WHERE upload = ?');
+
+  type Open = { readonly table: ListTable; readonly writer: ListWriter };
+  const writers = new Map<number, Open>();
+
+  const find = (buildId: string): BuildRow | null => {
+    const number = buildNumber(buildId);
+    const row = number === null ? undefined : (selectBuild.get(number) as BuildRow | undefined);
+    return row !== undefined && toBuild(row).id === buildId ? row : null;
+  };
+  const tableOf = (row: BuildRow) => listTable(row.number, JSON.parse(row.schema));
+  const writerOf = (row: BuildRow): Open => {
+    const known = writers.get(row.number);
+    if (known !== undefined) return known;
+    const table = tableOf(row);
+    const made = { table, writer: listWriter(db, table) };
+    writers.set(row.number, made);
+    return made;
+  };
+
+  const createBuild = (schema: ListSchema, current: boolean): Build => {
+    checkSchema(schema);
+    const row = insertBuild.get(schema.name, schema.version, JSON.stringify(schema), Number(current)) as BuildRow;
+    writers.delete(row.number);
+    db.exec(createTable(tableOf(row)));
+    return toBuild(row);
+  };
+
+  const drop = (row: BuildRow) => {
+    writers.delete(row.number);
+    unparkAll.run(row.number);
+    deleteBuild.run(row.number);
+    db.exec(dropTable(tableOf(row)));
+  };
+
+  const apply = (row: BuildRow, { after, checkpoint, applied, park: parked, unpark: freed }: Batch): boolean => {
+    if (!same(toBuild(row).checkpoint, after)) return false;
+    const { table, writer } = writerOf(row);
+    writer.begin();
+    for (const { changes } of applied) {
+      for (const change of changes) {
+        if (change.op !== 'remove') checkFields(table.schema, change.fields);
+        if (change.op === 'updateWhere')
+          checkConditions(table.schema, [{ column: change.column, op: 'eq', value: change.equals }]);
+        writer.change(change);
+      }
+    }
+    writer.flush();
+    for (const stream of freed) unpark.run(row.number, stream);
+    for (const { stream, revision, position, eventId, error, since } of parked)
+      park.run(row.number, stream, revision, position, eventId, error, since);
+    moveBuild.run(checkpoint.position, checkpoint.eventId, row.number);
+    return true;
+  };
+
+  const patch = (row: BuildRow, changes: readonly Patch[]) => {
+    const { table, writer } = writerOf(row);
+    writer.begin();
+    for (const { id, fields } of changes) {
+      checkPatch(table.schema, fields);
+      writer.change({ op: 'update', id, fields });
+    }
+    writer.flush();
+  };
+
+  const removeComplete = (name: string, prefix: boolean) => {
+    for (const { upload } of selectComplete.all(name, Number(prefix))) {
+      deleteChunks.run(upload!);
+      deleteBlob.run(upload!);
+    }
+  };
+
+  const endBlob = (upload: number) => {
+    const row = selectUpload.get(upload);
+    if (row === undefined) throw new Error('the upload of a blob was lost with the thread that took it');
+    removeComplete(row.name as string, false);
+    completeBlob.run(upload);
+  };
+
+  const ofBuild = (command: Extract<ListsCommand, { build: string }>): ListsAnswer => {
+    const row = find(command.build);
+    if (row === null) return command.do === 'dropBuild' ? null : 'gone';
+    if (command.do === 'apply') return apply(row, JSON.parse(command.json));
+    if (command.do === 'patch') patch(row, JSON.parse(command.json));
+    else if (command.do === 'switchTo') switchBuild.run(row.number, row.list, row.version);
+    else if (command.do === 'markComplete') completeBuild.run(row.number);
+    else drop(row);
+    return null;
+  };
+
+  return (command) => {
+    if ('build' in command) return ofBuild(command);
+    if (command.do === 'createBuild') return createBuild(command.schema, command.current);
+    if (command.do === 'beginBlob') return insertBlob.get(command.name, command.size)!.upload as number;
+    if (command.do === 'putChunk') insertChunk.run(command.upload, command.at, command.bytes);
+    else if (command.do === 'endBlob') endBlob(command.upload);
+    else removeComplete(command.prefix, true);
+    return null;
+  };
+};
+
+const same = (a: Checkpoint | null, b: Checkpoint | null): boolean =>
+  a?.position === b?.position && a?.eventId === b?.eventId;
