@@ -1,4 +1,4 @@
-import type { ActorKind, Recorded } from '../domain/event.ts';
+import type { ActorKind, DomainEvent, Recorded } from '../domain/event.ts';
 import { type AnyEvent, type Subject, subjectOf } from '../domain/events.ts';
 import type { Instant } from '../domain/instant.ts';
 import type { Json } from '../domain/json.ts';
@@ -26,14 +26,10 @@ export type EventShape = {
   readonly data: Json;
 };
 
-/**
- * @param event opened
- * @param label the actor's display name, where there is one to show
- * @param erased a sealed part of it could not be opened any more
- */
+/** @param label the actor's display name, where there is one to show */
 export const eventShape = (
-  event: Recorded<AnyEvent>,
-  { label, erased }: { readonly label: string | null; readonly erased: boolean },
+  event: Recorded<DomainEvent> & { readonly personal: EventShape['personal'] },
+  label: string | null,
 ): EventShape => {
   const { position, eventId, stream, revision, type, metadata } = event;
   const { version, at, actor, correlationId, causationId, requestId, policyRevision, reason, ip, userAgent } = metadata;
@@ -46,7 +42,7 @@ export const eventShape = (
     version,
     at,
     actor: { kind: actor.kind, id: actor.id, label },
-    subject: subjectOf(event),
+    subject: subjectOf(event as Recorded<DomainEvent> & AnyEvent),
     correlationId,
     causationId,
     requestId,
@@ -54,8 +50,8 @@ export const eventShape = (
     reason,
     ip,
     userAgent,
-    personal: erased ? 'erased' : 'present',
-    data: withoutSecrets(type, event.data as Json),
+    personal: event.personal,
+    data: withoutSecrets(type, event.data),
   };
 };
 

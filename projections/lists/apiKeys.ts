@@ -21,7 +21,7 @@ import {
  * All keys, by key id, each with what is known of its owner, and one document of kind `owner` per owner (ownerFacts.ts).
  * Facts only: what a key's status is follows from them and the time, see keyStatus.ts. `endsAt` is the earlier of
  * `expiresAt` and `graceUntil`. `ownerEndedAt`: when the owner's epoch that the key belongs to ended.
- * `expiredAt`: the expiry is recorded in the log.
+ * `expiredAt`: the expiry is recorded in the log. `createdIpOf`: the person with whom the address is erased.
  */
 export const apiKeysSchema: ListSchema = {
   name: 'apiKeys',
@@ -37,6 +37,7 @@ export const apiKeysSchema: ListSchema = {
     createdAt: 'text',
     createdById: 'text',
     createdIp: 'text',
+    createdIpOf: 'text',
     expiresAt: 'text',
     graceUntil: 'text',
     endsAt: 'text',
@@ -62,6 +63,7 @@ export const apiKeysSchema: ListSchema = {
     ['ownerId', 'createdAt'],
     ['ownerAtEpoch'],
     ['createdById'],
+    ['createdIpOf'],
     ['createdIp'],
     ['lastUsedIp'],
   ],
@@ -73,6 +75,10 @@ type Fields = { readonly [field: string]: Json };
 
 const set = (id: KeyId, fields: Fields): Change => ({ op: 'set', id, fields });
 const ownerOf = (event: { readonly stream: string }) => idInStream(event.stream);
+
+/** Whose address it is that a key was made from: who made it, or its owner where that was no person. */
+const actorIsPerson = ({ metadata: { actor } }: Recorded<KeyringEvent>) =>
+  actor.kind === 'user' || actor.kind === 'admin';
 
 /** `createdAt` is when the key began, for an imported one before it came here. */
 const made = (
@@ -96,6 +102,7 @@ const made = (
     createdByKind: event.metadata.actor.kind,
     createdById: event.metadata.actor.id,
     createdIp: event.metadata.ip,
+    createdIpOf: actorIsPerson(event) ? event.metadata.actor.id : ownerId,
     expiresAt,
     graceUntil: null,
     endsAt: expiresAt,
@@ -149,7 +156,7 @@ const erasing = (userId: UserId): readonly Change[] => [
     equals: userId,
     fields: { name: null, description: null, revokedNote: null, lastUsedIp: null },
   },
-  { op: 'updateWhere', column: 'createdById', equals: userId, fields: { createdIp: null } },
+  { op: 'updateWhere', column: 'createdIpOf', equals: userId, fields: { createdIp: null } },
 ];
 
 const expiry = (keyId: KeyId, expiresAt: string | null): readonly Change[] => [
