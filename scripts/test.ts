@@ -28,7 +28,7 @@ const step = async (name: string, work: Promise<Outcome>): Promise<Counts> => {
 const projects = ['.', 'sdk', 'console'].filter((folder) => existsSync(join(root, folder, 'tsconfig.json')));
 
 const checks = await Promise.all([
-  step('format and lint', runTool(root, 'biome', ['ci', '--colors=off', '.'])),
+  step('format and lint', runTool(root, 'biome', ['ci', '--colors=off', '--error-on-warnings', '.'])),
   step('imports', runTool(root, 'depcruise', ['--config', '.dependency-cruiser.cjs', '.'])),
   ...projects.map((folder) => step(`types of ${folder}`, runTool(root, 'tsc', ['--noEmit', '--project', folder]))),
 ]);
