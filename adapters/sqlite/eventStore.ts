@@ -1,4 +1,5 @@
 import type { StatementSync } from 'node:sqlite';
+import { setImmediate } from 'node:timers/promises';
 import type { EventStore, StoredEvent } from '../../commands/ports/eventStore.ts';
 import { positionOf, sequenceAfter, sequenceOf } from '../node/sequencePositions.ts';
 import { decode, encodeAppend, isRevision } from '../node/storedEvents.ts';
@@ -40,6 +41,12 @@ export const openEventStore = async ({
   const ofAll = select(`SELECT ${columns} FROM events WHERE seq > ? ORDER BY seq LIMIT ?`);
   const at = select(`SELECT ${columns} FROM events WHERE seq = ?`);
 
+  // Reading runs in this thread: page after page must let everybody else have their turn in between.
+  const inTurn = async <Result>(read: () => Result): Promise<Result> => {
+    await setImmediate();
+    return reader.read(read);
+  };
+
   return {
     append: async (stream, expected, events) => {
       const encoded = encodeAppend(stream, expected, events);
@@ -55,13 +62,13 @@ export const openEventStore = async ({
     },
 
     readStream: (stream, from, limit) =>
-      reader.read(() => {
+      inTurn(() => {
         if (!isRevision(from)) throw new TypeError('a stream is read from revision 0 or later');
         return page(ofStream, [stream, from], limit);
       }),
 
     readAll: (after, limit) =>
-      reader.read(() => {
+      inTurn(() => {
         const { events, end } = page(ofAll, [sequenceAfter(after)], limit);
         return { events, position: events.at(-1)?.position ?? after, end };
       }),
