@@ -82,7 +82,8 @@ export const createGate = () => {
   };
 };
 
-const suffer = async <Result>(fault: Fault | undefined, call: () => Promise<Result>): Promise<Result> => {
+/** One call with its fault. */
+export const suffer = async <Result>(fault: Fault | undefined, call: () => Promise<Result>): Promise<Result> => {
   if (fault === 'fail') throw new Failure('store-unavailable', 'failed as planned');
   if (typeof fault === 'object' && 'before' in fault) await fault.before();
   const result = await call();
