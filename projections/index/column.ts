@@ -1,0 +1,42 @@
+type Numbers = Uint8Array | Int32Array | Float64Array;
+
+/** One number per row; it grows by doubling. Rows never set read as 0. */
+export type Column<A extends Numbers = Numbers> = {
+  readonly get: (row: number) => number;
+  readonly set: (row: number, value: number) => void;
+  /** A copy of the first `rows` rows. */
+  readonly copy: (rows: number) => A;
+  /** Takes over a copy, given as its bytes. @throws where they are not of that many rows */
+  readonly load: (bytes: Uint8Array, rows: number) => void;
+};
+
+export const createColumn = <A extends Numbers>(make: new (length: number) => A): Column<A> => {
+  let values = new make(64);
+
+  const reserve = (rows: number) => {
+    if (rows <= values.length) return;
+    let length = values.length;
+    while (length < rows) length *= 2;
+    const larger = new make(length);
+    larger.set(values);
+    values = larger;
+  };
+
+  return {
+    get: (row) => values[row] ?? 0,
+    set: (row, value) => {
+      reserve(row + 1);
+      values[row] = value;
+    },
+    copy: (rows) => {
+      const copied = new make(rows);
+      copied.set(values.subarray(0, rows));
+      return copied;
+    },
+    load: (bytes, rows) => {
+      values = new make(Math.max(64, rows));
+      if (bytes.length !== rows * values.BYTES_PER_ELEMENT) throw new Error('a column of another length than its rows');
+      new Uint8Array(values.buffer).set(bytes);
+    },
+  };
+};
