@@ -60,7 +60,7 @@ module.exports = {
       'HTTP knows domain, commands and projections, and what it is made of.',
       '^api/',
       '^(api|domain|commands|projections)/',
-      ...['express', 'zod', 'node:http'].map(path),
+      ...['express', 'zod', 'node:http', 'node:crypto', 'node:stream'].map(path),
     ),
     never(
       'adapters-import-ports',

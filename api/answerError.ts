@@ -46,7 +46,7 @@ export const answerRejection = (response: ServerResponse, rejection: Rejection, 
   const { rejected, params, errors } = rejection;
   // Commands decide again on a newer state instead of letting this one out.
   if (rejected === 'stale-owner-epoch') throw new Error('a command gave up on a stale owner epoch');
-  const wait = params?.['retryAfterSeconds'];
+  const wait = params?.retryAfterSeconds;
   sendProblem(
     response,
     problem(rejected, requestId, {

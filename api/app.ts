@@ -12,7 +12,7 @@ export type AppOptions = Serving & {
   readonly unexpected: (error: unknown, requestId: string) => void;
 };
 
-const requestIdOf = (response: Response): string => response.locals['requestId'] as string;
+const requestIdOf = (response: Response): string => response.locals.requestId as string;
 
 /** Methods that a path knows, HEAD with GET. */
 const allowed = (routes: readonly Route[]): string[] => {
@@ -54,7 +54,7 @@ export const createApp = (routes: readonly Route[], options: AppOptions): Expres
   app.set('case sensitive routing', true);
   app.set('trust proxy', options.trustedProxies);
   app.use((_request, response, next) => {
-    response.locals['requestId'] = options.newRequestId();
+    response.locals.requestId = options.newRequestId();
     response.setHeader('Cache-Control', 'no-store');
     response.setHeader('X-Content-Type-Options', 'nosniff');
     response.setHeader('Keyledger-Request-Id', requestIdOf(response));

@@ -14,10 +14,10 @@ import { type OwnerFacts, ownerFacts } from './ownerFacts.ts';
 type Deps = { readonly crypto: Cryptography; readonly secrets: KeySecrets };
 
 type KeyFields = {
-  readonly name?: string | null;
-  readonly description?: string | null;
-  readonly expiresAt?: Instant | null;
-  readonly scopes?: readonly string[] | null;
+  readonly name?: string | null | undefined;
+  readonly description?: string | null | undefined;
+  readonly expiresAt?: Instant | null | undefined;
+  readonly scopes?: readonly string[] | null | undefined;
 };
 
 /** What every command on a key answers; what the key looks like is read from its fold. */
@@ -29,7 +29,7 @@ export type RotateKeyInput = {
   readonly ownerId: UserId;
   readonly keyId: KeyId;
   readonly graceSeconds: number;
-  readonly expiresAt?: Instant | null;
+  readonly expiresAt?: Instant | null | undefined;
 };
 export type RevokeKeyInput = {
   readonly ownerId: UserId;
@@ -206,3 +206,5 @@ export const apiKeyCommands = (deps: Deps) => ({
   expireKeys,
   closeKeyring,
 });
+
+export type ApiKeyCommands = ReturnType<typeof apiKeyCommands>;

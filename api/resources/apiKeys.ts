@@ -1,0 +1,423 @@
+import { z } from 'zod';
+import type { ApiKeyCommands } from '../../commands/apiKeys.ts';
+import type { Execute, Loaded } from '../../commands/command.ts';
+import type { Opened } from '../../commands/eventCodec.ts';
+import { type Fold, isRejection } from '../../domain/decider.ts';
+import { type AnyEvent, keyIdsOf } from '../../domain/events.ts';
+import type { KeyId, Sha256Hex, UserId } from '../../domain/ids.ts';
+import type { Instant } from '../../domain/instant.ts';
+import { policyStream } from '../../domain/keyPolicy.ts';
+import { type Key, keyringFold, keyringStream } from '../../domain/keyring.ts';
+import { classify } from '../../domain/keyText.ts';
+import type { OwnerStanding } from '../../domain/keyView.ts';
+import { effectiveRights, roles, rolesOfUser, rolesStream } from '../../domain/roles.ts';
+import { type Settings, settings } from '../../domain/settings.ts';
+import { userStream } from '../../domain/user.ts';
+import { user } from '../../domain/userDecider.ts';
+import { eventShape } from '../../projections/eventShape.ts';
+import type { Cursors } from '../cursor.ts';
+import { keyShape, type LastUse } from '../keyShape.ts';
+import { filterText, pageOf, sortOf, startOf } from '../paging.ts';
+import { Refusal } from '../refusal.ts';
+import { type Answer, type CommandRow, type Route, route } from '../route.ts';
+import {
+  freeText,
+  id,
+  idParams,
+  instant,
+  oneOf,
+  page,
+  paging,
+  scope,
+  search,
+  sortBy,
+  time,
+} from '../schemas/common.ts';
+import { eventSchema } from '../schemas/event.ts';
+import { type KeyShape, keySchema, keyStatuses, keyWithText } from '../schemas/key.ts';
+
+export type OwnKeysContext = {
+  readonly execute: Execute;
+  readonly commands: ApiKeyCommands;
+  readonly now: () => Instant;
+  readonly load: <S, E>(fold: Fold<S, E>, stream: string) => Promise<Loaded<S>>;
+  /** Every event of a stream, oldest first, with the names of those who acted. */
+  readonly history: (stream: string) => Promise<readonly OpenedEvent[]>;
+  readonly lastUse: (keyId: KeyId) => Promise<LastUse | null>;
+  readonly sha256Hex: (text: string) => Sha256Hex;
+  readonly cursors: Cursors;
+  /** How far this process has read, and how long ago. */
+  readonly asOf: () => { position: string | null; lagMs: number };
+};
+
+export type OpenedEvent = {
+  readonly event: Recorded<AnyEvent>;
+  readonly erased: boolean;
+  readonly label: string | null;
+};
+
+type Ring = {
+  readonly ownerId: UserId;
+  readonly keys: ReadonlyMap<KeyId, Key>;
+  readonly owner: OwnerStanding;
+  readonly rules: Settings;
+  readonly at: Instant;
+};
+
+/** One user's keys with all that their standing follows from, each read to the end of its own stream. */
+export const readRing = async (
+  context: Pick<OwnKeysContext, 'load' | 'now'>,
+  ownerId: UserId,
+): Promise<Ring | null> => {
+  const [ring, owner, rules, granted] = await Promise.all([
+    context.load(keyringFold, keyringStream(ownerId)),
+    context.load(user, userStream(ownerId)),
+    context.load(settings, policyStream),
+    context.load(roles, rolesStream),
+  ]);
+  if (owner.state === null) return null;
+  const { status, ownerEpoch, endedEpochs } = owner.state;
+  const held = rolesOfUser(ownerId, owner.state.roles, granted.state);
+  const mayUseApi = effectiveRights(held, granted.state).permissions.includes('api-keys:use');
+  return {
+    ownerId,
+    keys: ring.state.keys,
+    owner: { status, ownerEpoch, endedEpochs, mayUseApi },
+    rules: rules.state,
+    at: context.now(),
+  };
+};
+
+export const shownKey = async (context: Pick<OwnKeysContext, 'lastUse'>, ring: Ring, key: Key): Promise<KeyShape> => {
+  const lastUse = await context.lastUse(key.keyId);
+  return keyShape({ ...key, ownerId: ring.ownerId, standing: key }, ring.owner, ring.rules.policy, lastUse, ring.at);
+};
+
+const notFound = () => new Refusal('not-found');
+
+/** One key of somebody. @throws Refusal not-found: also where it is another's */
+export const readKey = async (
+  context: Pick<OwnKeysContext, 'load' | 'now' | 'lastUse'>,
+  ownerId: UserId,
+  keyId: KeyId,
+): Promise<{ readonly shape: KeyShape; readonly revision: number; readonly key: Key; readonly ring: Ring }> => {
+  const ring = await readRing(context, ownerId);
+  const key = ring?.keys.get(keyId);
+  if (ring === null || key === undefined) throw notFound();
+  return { shape: await shownKey(context, ring, key), revision: key.revision, key, ring };
+};
+
+/** The biography of one key: its own events, and the closing that ended it. */
+export const keyHistory = async (
+  context: Pick<OwnKeysContext, 'history'>,
+  ownerId: UserId,
+  key: Key,
+): Promise<readonly OpenedEvent[]> => {
+  const events = await context.history(keyringStream(ownerId));
+  return events.filter(({ event }) =>
+    event.type === 'KeyringClosed' ? event.data.ownerEpoch === key.ownerEpoch : keyIdsOf(event).includes(key.keyId),
+  );
+};
+
+const listQuery = z.strictObject({
+  ...paging,
+  status: oneOf(keyStatuses).default(['active', 'expired']),
+  q: search.optional(),
+  unusedSince: time.optional(),
+  sort: sortBy(['createdAt', 'expiresAt', 'lastUsedAt', 'name']).optional(),
+});
+
+const fields = {
+  name: freeText(200).nullish(),
+  description: freeText(2000).nullish(),
+  expiresAt: time.nullish(),
+  scopes: z.array(scope).max(500).nullish(),
+};
+
+const mentions = (key: KeyShape, words: string) => {
+  const sought = words.toLowerCase();
+  return [key.name, key.description, key.mask].some((text) => text?.toLowerCase().includes(sought)) || key.id === words;
+};
+
+const unused = (key: KeyShape, since: Instant) =>
+  key.lastUsedAt === null ? key.createdAt < since : key.lastUsedAt < since;
+
+const list = (context: OwnKeysContext) =>
+  route({
+    method: 'GET',
+    path: '/v1/api-keys',
+    summary: 'List your API keys',
+    tag: 'API keys',
+    access: 'session',
+    query: listQuery,
+    answers: { 200: page(keySchema) },
+    refuses: ['cursor-mismatch'],
+    handle: async ({ caller, query }) => {
+      const filter = filterText(`api-keys ${caller.userId}`, query);
+      const after = startOf(context.cursors, query.cursor, filter);
+      const ring = await readRing(context, caller.userId);
+      if (ring === null) throw notFound();
+      const shapes = await Promise.all([...ring.keys.values()].map((key) => shownKey(context, ring, key)));
+      const found = shapes.filter(
+        (key) =>
+          query.status.includes(key.status) &&
+          (query.q === undefined || mentions(key, query.q)) &&
+          (query.unusedSince === undefined || unused(key, query.unusedSince)),
+      );
+      const { field, descending } = sortOf(query.sort, '-createdAt');
+      const { items, next } = pageOf(found, {
+        value: (key) => key[field as 'createdAt' | 'name'],
+        idOf: (key) => key.id,
+        descending,
+        after,
+        limit: query.limit,
+      });
+      const nextCursor = next && context.cursors.write(next, filter);
+      const total = query.count ? { total: found.length } : {};
+      return { status: 200, body: { items, nextCursor, asOf: context.asOf(), ...total } };
+    },
+  });
+
+const answerKey = async (
+  context: OwnKeysContext,
+  ownerId: UserId,
+  keyId: KeyId,
+  answer: Omit<Answer, 'body' | 'etag'>,
+  text?: string,
+): Promise<Answer> => {
+  const { shape, revision } = await readKey(context, ownerId, keyId);
+  return { ...answer, etag: revision, body: text === undefined ? shape : { ...shape, key: text } };
+};
+
+const creating: CommandRow = {
+  command: 'CreateApiKey',
+  stream: 'keyring-<userId>',
+  events: ['ApiKeyCreated', 'ApiKeyRevoked'],
+  message: 'key',
+  rejections: [
+    'api-keys-disabled',
+    'role-not-permitted',
+    'name-required',
+    'api-key-name-taken',
+    'api-key-limit-reached',
+    'expiry-required',
+    'expiry-not-allowed',
+    'expiry-in-past',
+    'expiry-beyond-policy',
+    'scopes-required',
+    'scopes-not-allowed',
+    'unknown-scope',
+    'scope-not-held',
+  ],
+};
+
+const create = (context: OwnKeysContext) =>
+  route({
+    method: 'POST',
+    path: '/v1/api-keys',
+    summary: 'Make an API key; its text is answered once',
+    tag: 'API keys',
+    access: 'session',
+    body: z.strictObject(fields),
+    answers: { 201: keyWithText },
+    command: creating,
+    handle: async ({ caller, body, command }) => {
+      const outcome = await context.execute(
+        context.commands.createApiKey,
+        { ownerId: caller.userId, ...body },
+        command(),
+      );
+      if (isRejection(outcome)) return outcome;
+      const { keyId } = outcome.result;
+      const headers = { Location: `/v1/api-keys/${keyId}` };
+      return answerKey(context, caller.userId, keyId, { status: 201, ...outcome, headers }, outcome.secret?.text);
+    },
+  });
+
+const read = (context: OwnKeysContext) =>
+  route({
+    method: 'GET',
+    path: '/v1/api-keys/:id',
+    summary: 'One of your API keys',
+    tag: 'API keys',
+    access: 'session',
+    params: idParams,
+    answers: { 200: keySchema },
+    handle: ({ caller, params }) => answerKey(context, caller.userId, params.id, { status: 200 }),
+  });
+
+const edit = (context: OwnKeysContext) =>
+  route({
+    method: 'PATCH',
+    path: '/v1/api-keys/:id',
+    summary: 'Change what a key is called, when it ends or what it may do',
+    tag: 'API keys',
+    access: 'session',
+    params: idParams,
+    body: z.strictObject(fields),
+    answers: { 200: keySchema },
+    command: {
+      command: 'EditKey',
+      stream: 'keyring-<userId>',
+      events: ['ApiKeyRenamed', 'ApiKeyScopesChanged', 'ApiKeyExpiryChanged'],
+      message: 'key',
+      rejections: [
+        'api-keys-disabled',
+        'already-ended',
+        'revision-mismatch',
+        'name-required',
+        'name-not-editable',
+        'api-key-name-taken',
+        'expiry-required',
+        'expiry-not-allowed',
+        'expiry-in-past',
+        'expiry-beyond-policy',
+        'expiry-not-editable',
+        'scopes-required',
+        'scopes-not-allowed',
+        'unknown-scope',
+        'scope-not-held',
+      ],
+    },
+    handle: async ({ caller, params, body, command }) => {
+      const input = { ownerId: caller.userId, keyId: params.id, ...body };
+      const outcome = await context.execute(context.commands.editKey, input, command());
+      if (isRejection(outcome)) return outcome;
+      return answerKey(context, caller.userId, params.id, { status: 200, ...outcome });
+    },
+  });
+
+const remove = (context: OwnKeysContext) =>
+  route({
+    method: 'DELETE',
+    path: '/v1/api-keys/:id',
+    summary: 'Delete a key: it is refused at once, for good',
+    tag: 'API keys',
+    access: 'session',
+    params: idParams,
+    answers: { 204: null },
+    command: {
+      command: 'RevokeKey',
+      stream: 'keyring-<userId>',
+      events: ['ApiKeyRevoked'],
+      message: 'key',
+      rejections: ['not-found'],
+    },
+    handle: async ({ caller, params, command }) => {
+      const input = { ownerId: caller.userId, keyId: params.id, reason: 'owner', note: null } as const;
+      const outcome = await context.execute(context.commands.revokeKey, input, command());
+      if (isRejection(outcome)) return outcome;
+      return { status: 204, position: outcome.position, replayed: outcome.replayed };
+    },
+  });
+
+const rotate = (context: OwnKeysContext) =>
+  route({
+    method: 'POST',
+    path: '/v1/api-keys/:id/rotate',
+    summary: 'Replace a key by a new one; the old one may work on for a while',
+    tag: 'API keys',
+    access: 'session',
+    params: idParams,
+    body: z.strictObject({ graceSeconds: z.int().min(0).max(86_400).default(0), expiresAt: time.nullish() }).default({
+      graceSeconds: 0,
+    }),
+    answers: { 201: keyWithText },
+    command: {
+      command: 'RotateKey',
+      stream: 'keyring-<userId>',
+      events: ['ApiKeyRotated', 'ApiKeyCreated'],
+      message: 'key',
+      rejections: [
+        'api-keys-disabled',
+        'role-not-permitted',
+        'already-ended',
+        'rotation-not-allowed',
+        'grace-not-allowed',
+        'name-required',
+        'api-key-name-taken',
+        'expiry-required',
+        'expiry-not-allowed',
+        'expiry-in-past',
+        'expiry-beyond-policy',
+        'scopes-required',
+      ],
+    },
+    handle: async ({ caller, params, body, command }) => {
+      const input = { ownerId: caller.userId, keyId: params.id, ...body };
+      const outcome = await context.execute(context.commands.rotateKey, input, command());
+      if (isRejection(outcome)) return outcome;
+      const { keyId } = outcome.result;
+      const headers = { Location: `/v1/api-keys/${keyId}` };
+      return answerKey(context, caller.userId, keyId, { status: 201, ...outcome, headers }, outcome.secret?.text);
+    },
+  });
+
+const history = (context: OwnKeysContext) =>
+  route({
+    method: 'GET',
+    path: '/v1/api-keys/:id/history',
+    summary: 'Everything that happened to a key, oldest first',
+    tag: 'API keys',
+    access: 'session',
+    params: idParams,
+    answers: { 200: page(eventSchema) },
+    handle: async ({ caller, params }) => {
+      const { key } = await readKey(context, caller.userId, params.id);
+      const events = await keyHistory(context, caller.userId, key);
+      const items = events.map(({ event, label }) => eventShape(event, label));
+      return { status: 200, body: { items, nextCursor: null, asOf: context.asOf() } };
+    },
+  });
+
+/** When that began which a key does not work for; null where it works or no single moment did it. */
+const since = (key: KeyShape, ring: Ring): Instant | null => {
+  switch (key.unusableBecause) {
+    case 'revoked':
+    case 'owner-inactive':
+      return key.revokedAt ?? ring.owner.endedEpochs.at(-1)?.at ?? null;
+    case 'expired':
+      return key.expiresAt;
+    case 'api-keys-disabled':
+      return ring.rules.policyChanged?.at ?? null;
+    default:
+      return null;
+  }
+};
+
+const check = (context: OwnKeysContext) =>
+  route({
+    method: 'POST',
+    path: '/v1/api-keys/check',
+    summary: 'Why a key of yours does or does not work',
+    tag: 'API keys',
+    access: 'session',
+    body: z.strictObject({ key: z.string().min(1).max(256) }),
+    answers: { 200: z.object({ code: z.string(), keyId: id.nullable(), since: instant.nullable() }) },
+    notIdempotent: true,
+    handle: async ({ caller, body }) => {
+      const ring = await readRing(context, caller.userId);
+      if (ring === null) throw notFound();
+      const hash = context.sha256Hex(body.key);
+      const key = [...ring.keys.values()].find(({ secretHash }) => secretHash === hash);
+      if (key === undefined) {
+        const code = classify(body.key) === 'malformed' ? 'malformed' : 'not-found';
+        return { status: 200, body: { code, keyId: null, since: null } };
+      }
+      const shape = await shownKey(context, ring, key);
+      const code = shape.unusableBecause ?? 'valid';
+      return { status: 200, body: { code, keyId: key.keyId, since: since(shape, ring) } };
+    },
+  });
+
+/** A person's own keys. */
+export const apiKeyRoutes = (context: OwnKeysContext): readonly Route[] => [
+  list(context),
+  create(context),
+  check(context),
+  read(context),
+  edit(context),
+  remove(context),
+  rotate(context),
+  history(context),
+];
