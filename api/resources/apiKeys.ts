@@ -50,11 +50,7 @@ export type OwnKeysContext = {
   readonly asOf: () => { position: string | null; lagMs: number };
 };
 
-export type OpenedEvent = {
-  readonly event: Recorded<AnyEvent>;
-  readonly erased: boolean;
-  readonly label: string | null;
-};
+export type OpenedEvent = { readonly event: Opened & AnyEvent; readonly label: string | null };
 
 type Ring = {
   readonly ownerId: UserId;
