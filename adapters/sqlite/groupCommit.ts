@@ -23,8 +23,8 @@ export type Writer<Message, Result> = {
   readonly close: () => Promise<void>;
 };
 
-/** Commands that lie in the thread's inbox at once; the rest wait here, so that a slow disk does not fill it. */
-const maxPosted = 1_024;
+/** Commands with the thread at once, and so in one transaction at most: an fsync is shared well before. The rest wait here. */
+const maxPosted = 512;
 
 type Job = {
   readonly message: unknown;
@@ -110,7 +110,7 @@ export const openWriter = async <Message, Result>(options: WriterOptions): Promi
 
   const ensureStarted = () => {
     starting ??= start()
-      .then(flush, failAll)
+      .then(flush, (error: unknown) => failAll(error instanceof Failure ? error : gone(error)))
       .finally(() => (starting = null));
   };
 

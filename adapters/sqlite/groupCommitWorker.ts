@@ -5,9 +5,6 @@ import { DataRefused, isUnavailable } from './errors.ts';
 import type { Answer, Handler, Outcome, Post, StoreModule, ThrownAway, WorkerData } from './groupCommitProtocol.ts';
 import { checkIdentity, migrate } from './schema.ts';
 
-/** Commands in one transaction at most: what an fsync costs is shared well before, and an answer waits for all of them. */
-const maxBatch = 512;
-
 const { file, module, synchronous } = workerData as WorkerData;
 const port = parentPort!;
 const answer = (what: Answer) => port.postMessage(what);
@@ -72,7 +69,7 @@ const serve = (db: DatabaseSync, handler: Handler<unknown, unknown>) => {
     let post: Post | undefined = first;
     while (post !== undefined && post !== 'close') {
       for (const message of post) messages.push(message);
-      post = messages.length < maxBatch ? (receiveMessageOnPort(port)?.message as Post | undefined) : undefined;
+      post = receiveMessageOnPort(port)?.message as Post | undefined;
     }
     if (messages.length > 0) answer({ outcomes: runAll(messages) });
     if (post === 'close') {
