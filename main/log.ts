@@ -1,4 +1,4 @@
-import { pino, type Logger } from 'pino';
+import { type Logger, pino } from 'pino';
 
 /** Names under which something secret or personal could reach a log line by mistake; its value is never written. */
 const hidden = [
@@ -35,7 +35,10 @@ export const createLog = (level: string): Logger =>
       level,
       base: { pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
-      redact: { paths: hidden.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]), censor: '[hidden]' },
+      redact: {
+        paths: hidden.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]),
+        censor: '[hidden]',
+      },
       serializers: { err: describeError },
     },
     pino.destination({ fd: 2, sync: true }),
