@@ -1,0 +1,12 @@
+export const toBase64 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+
+export const fromBase64 = (text: string): Uint8Array => Buffer.from(text, 'base64');
+
+export const toHex = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+
+export const toUtf8 = (text: string): Uint8Array => Buffer.from(text, 'utf8');
+
+export const fromUtf8 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
