@@ -8,6 +8,7 @@ export type FolderLock = { readonly release: () => void };
 /**
  * Makes the data folder (0700, where it is missing) this process's alone until released or the process is gone, however
  * it went: the lock is the operating system's, on a small database of its own, so nothing stale is ever left behind.
+ * Such a lock falls when its process closes any other handle of `lock.sqlite`: whatever copies a folder leaves that file out.
  * @param pid told to whoever finds the folder taken
  * @throws DataRefused, at once and with nothing written: `folder-in-use` where another process holds it,
  *   `folder-unusable` where it cannot be made or locked
