@@ -1,0 +1,91 @@
+import type { Lists } from '../commands/ports/lists.ts';
+import type { Feed } from '../projections/feed/feed.ts';
+import { foldVersion, type Section, snapshotFormat, thaw } from '../projections/index/snapshot.ts';
+import type { IndexState } from '../projections/index/state.ts';
+
+/** Where snapshots lie, in parts that every store takes. */
+export type Blobs = Pick<Lists, 'getBlob' | 'putBlob' | 'removeBlobs'>;
+
+export type IndexSnapshots = {
+  /** The newest one that is whole and of this release's fold, or null: then the log is read from its start. */
+  readonly load: () => Promise<{ readonly state: IndexState; readonly feed: Feed } | null>;
+  /** @param name another for every moment of the log */
+  readonly write: (name: string, sections: readonly Section[]) => Promise<void>;
+};
+
+type Head = {
+  readonly format: number;
+  readonly foldVersion: number;
+  readonly parts: string;
+  /** SHA-256 of each part of a section, in order; hex. */
+  readonly sections: readonly { readonly name: string; readonly hashes: readonly string[] }[];
+};
+
+const headName = 'index/head';
+const partBytes = 4 * 1024 * 1024;
+
+/** @param pause lets go of the thread between parts */
+export const createIndexSnapshots = (deps: {
+  readonly blobs: Blobs;
+  readonly sha256: (bytes: Uint8Array) => Uint8Array;
+  readonly pause: () => Promise<void>;
+}): IndexSnapshots => {
+  const { blobs, pause } = deps;
+  const hashOf = (bytes: Uint8Array) => Buffer.from(deps.sha256(bytes)).toString('hex');
+
+  const readHead = async (): Promise<Head | null> => {
+    const bytes = await blobs.getBlob(headName);
+    if (bytes === null) return null;
+    const head = JSON.parse(new TextDecoder().decode(bytes)) as Head;
+    return head.format === snapshotFormat && head.foldVersion === foldVersion ? head : null;
+  };
+
+  const readSection = async (head: Head, section: number): Promise<Uint8Array> => {
+    const parts: Uint8Array[] = [];
+    for (const [part, hash] of head.sections[section]!.hashes.entries()) {
+      const bytes = await blobs.getBlob(`${head.parts}${section}/${part}`);
+      if (bytes === null || hashOf(bytes) !== hash) throw new Error('a part of the snapshot is missing or damaged');
+      parts.push(bytes);
+      await pause();
+    }
+    return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+  };
+
+  const readAll = async () => {
+    const head = await readHead();
+    if (head === null) return null;
+    const sections = new Map<string, Uint8Array>();
+    for (const [number, { name }] of head.sections.entries()) sections.set(name, await readSection(head, number));
+    return sections;
+  };
+
+  return {
+    load: async () => {
+      try {
+        const sections = await readAll();
+        return sections && thaw(sections);
+      } catch {
+        // Whatever is wrong with it, and if it cannot be read at all: it only spares the time to read the log.
+        return null;
+      }
+    },
+    write: async (name, sections) => {
+      const before = await readHead().catch(() => null);
+      const parts = `index/${name}/`;
+      const written: { name: string; hashes: string[] }[] = [];
+      for (const [number, section] of sections.entries()) {
+        const hashes: string[] = [];
+        for (let at = 0; at < section.bytes.length; at += partBytes) {
+          const bytes = section.bytes.subarray(at, at + partBytes);
+          await blobs.putBlob(`${parts}${number}/${hashes.length}`, bytes);
+          hashes.push(hashOf(bytes));
+          await pause();
+        }
+        written.push({ name: section.name, hashes });
+      }
+      const head: Head = { format: snapshotFormat, foldVersion, parts, sections: written };
+      await blobs.putBlob(headName, new TextEncoder().encode(JSON.stringify(head)));
+      if (before !== null && before.parts !== parts) await blobs.removeBlobs(before.parts);
+    },
+  };
+};
