@@ -189,9 +189,10 @@ export const openLists = async ({
     },
 
     close: async () => {
-      await writer.close();
+      // The writer last: whoever closes last empties the write-ahead log into the file, and a reader cannot.
       await thread.close();
       close();
+      await writer.close();
     },
   };
 };

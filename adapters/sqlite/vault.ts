@@ -65,8 +65,9 @@ export const openVault = async ({
       await run({ do: 'releaseLease', name, holder });
     },
     close: async () => {
-      await writer.close();
+      // The writer last: whoever closes last empties the write-ahead log into the file, and a reader cannot.
       close();
+      await writer.close();
     },
   };
 };
