@@ -108,6 +108,13 @@ const endsSoonAfter = async (work: Promise<void>, signal: AbortSignal, scheduler
   await Promise.race([working, scheduler.sleep(longestGoodbyeMs, done.signal)]);
 };
 
+/** Resolves when the signal fires. */
+export const fired = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
 /** Of an error, what may be shown and kept: its message, not its fields, and not too much of it. */
 export const messageOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).slice(0, 300);

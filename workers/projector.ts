@@ -1,0 +1,347 @@
+import type { EventCodec } from '../commands/eventCodec.ts';
+import type { EventStore, Position } from '../commands/ports/eventStore.ts';
+import type { Build, Lists, ParkedStream } from '../commands/ports/lists.ts';
+import type { Projection } from '../projections/projection.ts';
+import { type Difference, differencesBetween } from './lists/difference.ts';
+import { type Filling, fillingOf } from './lists/filling.ts';
+import { openBatch } from './lists/openedBatch.ts';
+import { goOn } from './lists/parkedStreams.ts';
+import { either, fired, type Worker, type WorkerParts, worker } from './worker.ts';
+
+export type ProjectorParts = WorkerParts & {
+  readonly store: EventStore;
+  readonly lists: Lists;
+  readonly codec: Pick<EventCodec, 'open' | 'openAll'>;
+  readonly projections: readonly Projection[];
+  /** Puts what does not come from the log (last use) into a build that was filled from it, before it answers. */
+  readonly fillVolatile?: (list: string, buildId: string) => Promise<void>;
+};
+
+/** `events`: read so far. `done`: 0..1, an estimate from the positions. */
+export type FillProgress = { readonly events: number; readonly position: Position | null; readonly done: number };
+
+export type Verification = {
+  readonly compared: number;
+  readonly count: number;
+  /** The first thousand. */
+  readonly differences: readonly Difference[];
+};
+
+/**
+ * Fills the lists from the log. Every build has its own checkpoint, moved together with the documents; builds that stand
+ * at the same place are fed from one reading. Running two of them is safe: a batch applies only where the build stands
+ * where it was read from.
+ */
+export type Projector = Worker & {
+  /** Resolves when a checkpoint moves in this process, and when the signal fires. */
+  readonly moved: (signal: AbortSignal) => Promise<void>;
+  /** Does all there is to do at this moment, without waiting for more. For the command line, and tests. */
+  readonly catchUp: () => Promise<void>;
+  /** @returns where a stream is parked in a list, so that letting it pass can be put down before it is done */
+  readonly parkedAt: (list: string, stream: string) => Promise<ParkedStream | null>;
+  /** Tries a parked stream again. @returns whether it goes on */
+  readonly retry: (list: string, stream: string) => Promise<boolean>;
+  /** Lets the one event pass that the stream is parked at. Append ProjectionSkipped first. @returns whether it goes on */
+  readonly skip: (list: string, stream: string, revision: number) => Promise<boolean>;
+  /** Fills another build beside the present one and switches to it; resolves when it answers. The projector must be running. */
+  readonly rebuild: (list: string, progress: (progress: FillProgress) => void, signal: AbortSignal) => Promise<void>;
+  /** Replays the log beside the list, to where the list stands, and compares. */
+  readonly verify: (
+    list: string,
+    progress: (progress: FillProgress) => void,
+    signal: AbortSignal,
+  ) => Promise<Verification>;
+};
+
+const batchSize = 1_000;
+const idleMs = 500;
+/** Builds may be made and dropped by other processes. */
+const lookAgainMs = 2_000;
+const mostDifferences = 1_000;
+
+/** A build with its own place in line: what operators ask of it and what the log brings do not meet. */
+type Line = {
+  readonly filling: Filling;
+  /** Read up to here: further than the checkpoint where the log holds what is not ours. */
+  scanned: Position | null;
+  events: number;
+  stale: boolean;
+  queue: Promise<unknown>;
+};
+
+export const createProjector = (parts: ProjectorParts): Projector => {
+  const { store, lists, codec, projections, clock, scheduler, log } = parts;
+  const byName = new Map(projections.map((projection) => [projection.schema.name, projection]));
+  const opened = projections.flatMap((projection) => (projection.input === 'opened' ? [projection.types] : []));
+  const wanted = (type: string) => opened.some((types) => types.has(type));
+  let lines: readonly Line[] = [];
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  const onMove = new Set<() => void>();
+  let wakeUp = new AbortController();
+
+  const queued = <R>(line: Line, work: () => Promise<R>): Promise<R> => {
+    const result = line.queue.then(work);
+    line.queue = result.catch(() => undefined);
+    return result;
+  };
+
+  const lineOf = async (build: Build, projection: Projection): Promise<Line> => ({
+    filling: await fillingOf(parts, build, projection),
+    scanned: build.checkpoint?.position ?? null,
+    events: 0,
+    stale: false,
+    queue: Promise.resolve(),
+  });
+
+  const tellMoved = () => {
+    for (const tell of [...onMove]) tell();
+  };
+
+  // Looking for builds and switching between them, one at a time.
+  let housekeeping: Promise<unknown> = Promise.resolve();
+  const alone = <R>(work: () => Promise<R>): Promise<R> => {
+    const result = housekeeping.then(work);
+    housekeeping = result.catch(() => undefined);
+    return result;
+  };
+
+  /** Which builds there are, and which there should be. What a newer release has begun is left alone. */
+  const look = async () => {
+    let builds = await lists.builds();
+    for (const { schema } of projections) {
+      if (builds.some(({ list, version }) => list === schema.name && version >= schema.version)) continue;
+      builds = [...builds, await lists.createBuild(schema, true)];
+    }
+    builds = await withoutReplaced(builds);
+    const next: Line[] = [];
+    for (const build of builds) {
+      const projection = byName.get(build.list);
+      if (projection?.schema.version !== build.version) continue;
+      const known = lines.find((line) => line.filling.build.id === build.id && !line.stale);
+      next.push(known ?? (await lineOf(build, projection)));
+    }
+    lines = next;
+    lookedAt = clock.monotonic();
+  };
+
+  /** When each build was first seen replaced by another. Whoever still reads from it is given a moment. */
+  const replacedSince = new Map<string, number>();
+  const withoutReplaced = async (builds: readonly Build[]): Promise<readonly Build[]> => {
+    const kept: Build[] = [];
+    for (const build of builds) {
+      const since = replacedSince.get(build.id) ?? clock.monotonic();
+      if (!isReplaced(build, builds)) kept.push(build);
+      else if (clock.monotonic() - since < lookAgainMs) replacedSince.set(build.id, since);
+      else await lists.dropBuild(build.id);
+    }
+    return kept;
+  };
+
+  /** A build that has come to the end of the log may answer from now on, in place of what did so far. */
+  const complete = async ({ filling: { build } }: Line) => {
+    const now = (await lists.builds()).find(({ id }) => id === build.id);
+    completed.add(build.id);
+    if (now === undefined || (now.complete && now.current)) return;
+    await parts.fillVolatile?.(build.list, build.id);
+    if (!now.complete) await lists.markComplete(build.id);
+    if (!now.current) await lists.switchTo(build.id);
+    log.info({ list: build.list, version: build.version }, 'a list is filled and answers');
+    await look();
+    tellMoved();
+  };
+  const completed = new Set<string>();
+
+  /** @returns whether these lines stand at the end of the log */
+  const feed = async (group: readonly Line[]): Promise<boolean> => {
+    const from = group[0]!.scanned;
+    const batch = await store.readAll(from, batchSize);
+    const events = await openBatch(codec, batch.events, wanted);
+    const outcomes = await Promise.allSettled(
+      group.map((line) =>
+        queued(line, async () => {
+          if (line.stale || line.scanned !== from) return;
+          if (events.length > 0 && !(await line.filling.advance(events))) {
+            line.stale = true;
+            return;
+          }
+          line.scanned = batch.position ?? from;
+          line.events += events.length;
+          if (batch.end && !completed.has(line.filling.build.id)) await alone(() => complete(line));
+        }),
+      ),
+    );
+    if (events.length > 0) tellMoved();
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    return batch.end && group.every((line) => !line.stale);
+  };
+
+  /** Every line one batch further. @returns whether all stand at the end of the log */
+  const round = async (): Promise<boolean> => {
+    if (clock.monotonic() - lookedAt >= lookAgainMs || lines.some(({ stale }) => stale)) await alone(look);
+    let end = true;
+    const groups = Map.groupBy(lines, ({ scanned }) => scanned);
+    for (const group of groups.values()) end = (await feed(group)) && end;
+    return end;
+  };
+
+  const step = async () => {
+    if (!(await round())) return 0;
+    const at = lines[0]?.scanned ?? null;
+    wakeUp = new AbortController();
+    const { signal: woken } = wakeUp;
+    return (stop: AbortSignal) =>
+      either(
+        stop,
+        () => fired(woken),
+        (any) => store.changed(at, any),
+        (any) => scheduler.sleep(idleMs, any),
+      );
+  };
+
+  const moved = (signal: AbortSignal): Promise<void> =>
+    new Promise((resolve) => {
+      const end = () => {
+        onMove.delete(end);
+        signal.removeEventListener('abort', end);
+        resolve();
+      };
+      if (signal.aborted) return resolve();
+      onMove.add(end);
+      signal.addEventListener('abort', end, { once: true });
+    });
+
+  /** The build that answers, or will: the only one that operators let streams go in. */
+  const currentLine = async (list: string): Promise<Line> => {
+    if (!byName.has(list)) throw new UnknownList(list);
+    await alone(look);
+    const line =
+      lines.find(({ filling: { build } }) => build.list === list && build.current) ??
+      lines.find(({ filling: { build } }) => build.list === list);
+    if (line === undefined) throw new UnknownList(list);
+    return line;
+  };
+
+  const resume = async (list: string, stream: string, skipped: number | null): Promise<boolean> => {
+    const line = await currentLine(list);
+    return queued(line, async () => {
+      const parked = (await lists.parked(line.filling.build.id)).find((entry) => entry.stream === stream);
+      if (parked === undefined || (skipped !== null && parked.revision !== skipped)) return parked === undefined;
+      const done = await goOn(store, line.filling, parked, skipped !== null, (events) =>
+        openBatch(codec, events, wanted),
+      );
+      tellMoved();
+      return done;
+    });
+  };
+
+  const rebuild: Projector['rebuild'] = async (list, progress, signal) => {
+    const { projection } = (await currentLine(list)).filling;
+    const builds = await lists.builds();
+    const beside = builds.find(
+      (build) => build.list === list && build.version === projection.schema.version && !build.current,
+    );
+    const target = builds.find((build) => build.list === list && build.current)?.checkpoint?.position ?? null;
+    const { id } = beside ?? (await lists.createBuild(projection.schema, false));
+    await alone(look);
+    wakeUp.abort();
+    while (!signal.aborted) {
+      const now = (await lists.builds()).find((build) => build.id === id);
+      if (now === undefined || (now.current && now.complete)) return;
+      const position = now.checkpoint?.position ?? null;
+      const events = lines.find(({ filling: { build } }) => build.id === id)?.events ?? 0;
+      progress({ events, position, done: shareOf(position, target) });
+      await either(signal, moved, (any) => scheduler.sleep(100, any));
+    }
+    throw new Error(`the rebuilding of ${list} goes on, but nobody waits for it any more`);
+  };
+
+  const verify: Projector['verify'] = async (list, progress, signal) => {
+    const line = await currentLine(list);
+    const { projection, build } = line.filling;
+    const schema = { ...projection.schema, name: `${list}${replaySuffix}` };
+    for (const left of await lists.builds()) if (left.list === schema.name) await lists.dropBuild(left.id);
+    const replay = await lineOf(await lists.createBuild(schema, false), projection);
+    const replayTo = async (target: Position | null) => {
+      while (target !== null && (replay.scanned === null || replay.scanned < target)) {
+        signal.throwIfAborted();
+        const batch = await store.readAll(replay.scanned, batchSize);
+        const due = batch.events.filter(({ position }) => position <= target);
+        const events = await openBatch(codec, due, wanted);
+        if (events.length > 0 && !(await replay.filling.advance(events))) throw new Error('somebody moved the replay');
+        replay.scanned = due.at(-1)?.position ?? batch.position;
+        replay.events += due.length;
+        progress({ events: replay.events, position: replay.scanned, done: shareOf(replay.scanned, target) });
+        if (batch.end) return;
+      }
+    };
+    const result = { compared: 0, count: 0, differences: [] as Difference[] };
+    try {
+      await replayTo((await checkpointOf(build.id))?.position ?? null);
+      // The little that came meanwhile; then the list stands still while it is looked at.
+      await queued(line, async () => {
+        for (let from = await checkpointOf(build.id); ; ) {
+          await replayTo(from?.position ?? null);
+          Object.assign(result, { compared: 0, count: 0, differences: [] });
+          for await (const found of differencesBetween(lists, schema, build.id, replay.filling.build.id)) {
+            if ('compared' in found) result.compared = found.compared;
+            else if (result.count++ < mostDifferences) result.differences.push(found);
+          }
+          const to = await checkpointOf(build.id);
+          if (to?.position === from?.position) return;
+          // Another process moved it meanwhile.
+          from = to;
+        }
+      });
+    } finally {
+      await lists.dropBuild(replay.filling.build.id);
+    }
+    return result;
+  };
+
+  const checkpointOf = async (buildId: string) => (await lists.builds()).find(({ id }) => id === buildId)?.checkpoint;
+
+  const running = worker(parts, 'projector', step, { position: () => lines[0]?.scanned ?? null });
+  return {
+    ...running,
+    moved,
+    catchUp: async () => {
+      while (!(await round()));
+    },
+    parkedAt: async (list, stream) => {
+      const { build } = (await currentLine(list)).filling;
+      return (await lists.parked(build.id)).find((entry) => entry.stream === stream) ?? null;
+    },
+    retry: (list, stream) => resume(list, stream, null),
+    skip: (list, stream, revision) => resume(list, stream, revision),
+    rebuild,
+    verify,
+  };
+};
+
+/** There is no list of this name. */
+export class UnknownList extends Error {
+  constructor(list: string) {
+    super(`there is no list ${list}`);
+    this.name = 'UnknownList';
+  }
+}
+
+const replaySuffix = 'Replay';
+
+/** Another build of the list answers: of a newer version, or of the same after a rebuild. */
+const isReplaced = (build: Build, builds: readonly Build[]): boolean =>
+  builds.some(
+    (other) =>
+      other.list === build.list &&
+      other.complete &&
+      other.current &&
+      (other.version > build.version || (other.version === build.version && build.complete && !build.current)),
+  );
+
+/** Positions sort like the log does and are not counted; as an estimate of how far it is, they will do. */
+const shareOf = (position: Position | null, target: Position | null): number => {
+  if (target === null) return 1;
+  if (position === null) return 0;
+  const [a, b] = [Number.parseInt(position, 16), Number.parseInt(target, 16)];
+  return b > 0 ? Math.min(1, a / b) : 1;
+};
