@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { ApiKeyCommands } from '../../commands/apiKeys.ts';
-import type { Execute, Loaded } from '../../commands/command.ts';
+import type { Execute } from '../../commands/command.ts';
 import type { Opened } from '../../commands/eventCodec.ts';
-import { type Fold, isRejection } from '../../domain/decider.ts';
+import type { Folds } from '../../commands/folds.ts';
+import { isRejection } from '../../domain/decider.ts';
 import { type AnyEvent, keyIdsOf } from '../../domain/events.ts';
 import type { KeyId, Sha256Hex, UserId } from '../../domain/ids.ts';
 import type { Instant } from '../../domain/instant.ts';
@@ -40,7 +41,7 @@ export type OwnKeysContext = {
   readonly execute: Execute;
   readonly commands: ApiKeyCommands;
   readonly now: () => Instant;
-  readonly load: <S, E>(fold: Fold<S, E>, stream: string) => Promise<Loaded<S>>;
+  readonly folds: Pick<Folds, 'read'>;
   /** Every event of a stream, oldest first, with the names of those who acted. */
   readonly history: (stream: string) => Promise<readonly OpenedEvent[]>;
   readonly lastUse: (keyId: KeyId) => Promise<LastUse | null>;
@@ -62,26 +63,22 @@ type Ring = {
 
 /** One user's keys with all that their standing follows from, each read to the end of its own stream. */
 export const readRing = async (
-  context: Pick<OwnKeysContext, 'load' | 'now'>,
+  context: Pick<OwnKeysContext, 'folds' | 'now'>,
   ownerId: UserId,
 ): Promise<Ring | null> => {
-  const [ring, owner, rules, granted] = await Promise.all([
-    context.load(keyringFold, keyringStream(ownerId)),
-    context.load(user, userStream(ownerId)),
-    context.load(settings, policyStream),
-    context.load(roles, rolesStream),
+  const { folds } = context;
+  // What a fold holds goes on changing: each is copied as far as it is looked at.
+  const [keys, owner, rules, rolesNow] = await Promise.all([
+    folds.read(keyringFold, keyringStream(ownerId), ({ state }) => new Map(state.keys)),
+    folds.read(user, userStream(ownerId), ({ state }) => state && { ...state, endedEpochs: [...state.endedEpochs] }),
+    folds.read(settings, policyStream, ({ state }) => state),
+    folds.read(roles, rolesStream, ({ state }) => ({ ...state, defined: { ...state.defined } })),
   ]);
-  if (owner.state === null) return null;
-  const { status, ownerEpoch, endedEpochs } = owner.state;
-  const held = rolesOfUser(ownerId, owner.state.roles, granted.state);
-  const mayUseApi = effectiveRights(held, granted.state).permissions.includes('api-keys:use');
-  return {
-    ownerId,
-    keys: ring.state.keys,
-    owner: { status, ownerEpoch, endedEpochs, mayUseApi },
-    rules: rules.state,
-    at: context.now(),
-  };
+  if (owner === null) return null;
+  const { status, ownerEpoch, endedEpochs } = owner;
+  const held = rolesOfUser(ownerId, owner.roles, rolesNow);
+  const mayUseApi = effectiveRights(held, rolesNow).permissions.includes('api-keys:use');
+  return { ownerId, keys, owner: { status, ownerEpoch, endedEpochs, mayUseApi }, rules, at: context.now() };
 };
 
 export const shownKey = async (context: Pick<OwnKeysContext, 'lastUse'>, ring: Ring, key: Key): Promise<KeyShape> => {
@@ -93,7 +90,7 @@ const notFound = () => new Refusal('not-found');
 
 /** One key of somebody. @throws Refusal not-found: also where it is another's */
 export const readKey = async (
-  context: Pick<OwnKeysContext, 'load' | 'now' | 'lastUse'>,
+  context: Pick<OwnKeysContext, 'folds' | 'now' | 'lastUse'>,
   ownerId: UserId,
   keyId: KeyId,
 ): Promise<{ readonly shape: KeyShape; readonly revision: number; readonly key: Key; readonly ring: Ring }> => {
