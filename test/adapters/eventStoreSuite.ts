@@ -1,3 +1,4 @@
+import { setImmediate as afterThis } from 'node:timers';
 import { setImmediate } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { failedWith } from '../../commands/failure.ts';
@@ -360,6 +361,21 @@ export const eventStoreBehaviours = (name: string, open: () => Promise<Harness>)
     const ofStream = await store.readStream(stream, 0, 1_000_000);
     assert.equal([ofStream.events.length, ofStream.end], [1_000, false]);
     assert.is((await readOn(store, start, 1_000_000)).length, 1_100);
+  });
+
+  test('lets everybody else have their turn while somebody reads page after page', async () => {
+    const stream = newStream();
+    await appended(stream, 'no-stream', events(10));
+    const turn = Promise.withResolvers<void>();
+    let reading = true;
+    afterThis(() => {
+      reading = false;
+      turn.resolve();
+    });
+    let pages = 0;
+    for (; reading && pages < 1_000; pages += 1) await store.readStream(stream, 0, 10);
+    await turn.promise;
+    assert.ok(pages < 1_000, 'nothing else ran for a thousand pages');
   });
 
   test('keeps many streams apart, also where names begin alike', async () => {

@@ -82,6 +82,14 @@ log('gives positions of 16 digits past 0xf and 0xff', async () => {
   assert.is((await store.readAll('00000000000000ff', 1)).events[0]!.revision, 255);
 });
 
+log('gives fewer large events at once than were asked for', async () => {
+  for (let n = 0; n < 8; n += 1)
+    await store.append('a', n === 0 ? 'no-stream' : n - 1, [event({ text: 'x'.repeat(1_000_000) })]);
+  const { events: some, end } = await store.readAll(null, 1_000);
+  assert.ok(some.length >= 1 && some.length < 8, `${some.length} events of a megabyte`);
+  assert.is(end, false);
+});
+
 log('refuses a position that is not of this kind of log', async () => {
   await store.append('a', 'no-stream', events(1));
   for (const position of ['', '1', '000000000000000G', '0'.repeat(32), 'f'.repeat(16), '0000000000000001 '])
