@@ -51,7 +51,7 @@ export const createLastUse = (deps: {
     const use = { at: instant(at), ip };
     if (before !== null && before.value.at >= use.at) return true;
     const options = { person: ownerId, ref: keyId };
-    const put = await table.put(keyId, use, before?.version ?? 'any', options);
+    const put = await table.put(keyId, use, before?.version ?? 'absent', options);
     // Null: of somebody who was erased nothing is kept.
     return put.put || put.current === null;
   };
@@ -104,7 +104,7 @@ export const createLastUse = (deps: {
       }
       if (at < entry.at) return;
       entry.at = at;
-      if (ip !== null) entry.ip = ip;
+      entry.ip = ip;
       entry.dirty = true;
     },
     of: (keyId) => {
