@@ -1,15 +1,21 @@
-import type { EmailAddress } from '../domain/emailAddress.ts';
+import { emailNormalForm } from '../domain/emailAddress.ts';
+import type { SignInAddress } from '../domain/userAccount.ts';
 import { toHex } from './encoding.ts';
 import type { Cryptography } from './environment.ts';
 import type { PurposeKeys } from './purposeKeys.ts';
 
-/**
- * Names the stream in which an address is claimed: a keyed hash, so that a log without the master key tells nobody's
- * address, not even to who guesses it. Hex, 64 digits; the same in every process of an installation.
- */
-export type EmailClaimHash = (address: EmailAddress) => string;
+/** Addresses as sign-in and claims know them. */
+export type EmailAddresses = {
+  /** @returns the normal form and the keyed hash that its claim's stream is named for; null: no address */
+  readonly signInAddress: (given: string) => SignInAddress | null;
+};
 
-export const emailClaimHash = (crypto: Cryptography, purposeKeys: PurposeKeys): EmailClaimHash => {
-  const key = purposeKeys('email claim');
-  return (address) => toHex(crypto.hmacSha256(key, address));
+export const emailAddresses = (deps: { crypto: Cryptography; purposeKeys: PurposeKeys }): EmailAddresses => {
+  const key = deps.purposeKeys('e-mail claims');
+  return {
+    signInAddress: (given) => {
+      const email = emailNormalForm(given);
+      return email === null ? null : { email, claim: toHex(deps.crypto.hmacSha256(key, email)) };
+    },
+  };
 };
