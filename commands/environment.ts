@@ -25,5 +25,8 @@ export type Cryptography = {
 export type PasswordHasher = {
   readonly hash: (password: string) => Promise<string>;
   /** `needsRehash`: right, but made with older parameters. `hash` null: takes the same time, always wrong. */
-  readonly verify: (password: string, hash: string | null) => Promise<{ readonly right: boolean; readonly needsRehash: boolean }>;
+  readonly verify: (
+    password: string,
+    hash: string | null,
+  ) => Promise<{ readonly right: boolean; readonly needsRehash: boolean }>;
 };

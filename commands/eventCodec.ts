@@ -197,7 +197,13 @@ export const eventCodec = (deps: { crypto: Cryptography; keys: PersonKeys; catal
     openAll,
     view: (event) => {
       const declared = catalogue.typeOf(event.type);
-      const metadata = { ...opened(event.metadata), version: declared.version, ip: null, userAgent: null, reason: null };
+      const metadata = {
+        ...opened(event.metadata),
+        version: declared.version,
+        ip: null,
+        userAgent: null,
+        reason: null,
+      };
       return {
         type: event.type,
         data: newest(event, declared, event.data, true),

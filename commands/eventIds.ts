@@ -30,7 +30,8 @@ export type Derived = {
  * @param seed 32 random bytes
  */
 export const derivedFrom = (crypto: Cryptography, commandId: string, at: Instant, seed: Uint8Array): Derived => {
-  const id = (...parts: readonly (string | number)[]) => uuid7(at, crypto.sha256(JSON.stringify([commandId, ...parts])));
+  const id = (...parts: readonly (string | number)[]) =>
+    uuid7(at, crypto.sha256(JSON.stringify([commandId, ...parts])));
   return {
     eventId: (stream, n) => id(stream, n),
     newId: (label) => id(label),

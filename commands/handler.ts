@@ -64,8 +64,11 @@ export type Handler = {
   readonly flush: () => Promise<void>;
 };
 
+/** How much time a run elsewhere gets to come to its end before its command is looked at again. */
+const elsewhereMs = 50;
+
 export const createHandler = (deps: HandlerDeps): Handler => {
-  const { clock, randomness, crypto, report } = deps;
+  const { clock, randomness, scheduler, crypto, report } = deps;
   const waiting: Waiting = deps;
   const intents = createIntents(deps);
   const mark = highWaterMark(deps);
@@ -94,9 +97,13 @@ export const createHandler = (deps: HandlerDeps): Handler => {
     const { command, body, commandId, at, seed } = held.intent;
     const job = { request: { ...request, at }, commandId, seed: fromBase64(seed), repeated, run };
     const running = newRunning(crypto, job);
+    let kept = true;
     const settle = async (outcome: Outcome<R>) => {
-      // A refusal is not kept, and not told before it is certain that nobody finishes the command after all.
-      if (isRejection(outcome)) return persistently(waiting, () => intents.forget(held));
+      if (isRejection(outcome)) {
+        // It is not kept, and not told before it is certain that nobody finishes the command after all.
+        kept = await persistently(waiting, () => intents.forget(held));
+        return;
+      }
       const { result, secret = null, position } = outcome;
       const actor = personOfActor(request.actor);
       const persons = actor === null ? [...running.persons] : [...running.persons, actor];
@@ -106,7 +113,8 @@ export const createHandler = (deps: HandlerDeps): Handler => {
         .catch((error: unknown) => report(error, `keeping the answer of ${command}`));
     };
     try {
-      return await once(job, running, settle);
+      const outcome = await once(job, running, settle);
+      return kept ? outcome : afterAnother(held, request, run, outcome, repeated);
     } catch (error) {
       // Nothing can have reached the log: the caller is told to try again, so no worker does it behind their back.
       if (!repeated && !running.attempted) {
@@ -114,6 +122,25 @@ export const createHandler = (deps: HandlerDeps): Handler => {
       }
       throw error;
     }
+  };
+
+  /**
+   * A refusal while another process runs the same command: what refused it may be that run's own event. What came of
+   * that run counts; as long as it goes on, its events are looked for again.
+   */
+  const afterAnother = async <R extends Json>(
+    held: Held,
+    request: Request,
+    run: (run: Run) => Promise<Done<R> | Rejection>,
+    outcome: Outcome<R>,
+    repeated: boolean,
+  ): Promise<Outcome<R>> => {
+    const found = await intents.look(held.id);
+    if (found?.state === 'answered') return repeatedAnswer<R>(found.answer);
+    if (found === null && repeated) return outcome;
+    await scheduler.sleep(elsewhereMs);
+    const mine = found?.state === 'begun' ? await intents.takeOver(found, deps.processId) : held;
+    return withIntent(mine ?? held, request, true, run);
   };
 
   const takenOver = <I, R extends Json>(command: Command<I, R>, held: Held, input: I, request: Request) => {

@@ -51,8 +51,9 @@ export type Intents = {
   readonly takeOver: (held: Held, process: string) => Promise<Held | null>;
   /** The sealed answer stands in its place for 24 h; without an Idempotency-Key nothing does. */
   readonly answer: (held: Held, answer: Answer, persons: readonly string[]) => Promise<void>;
-  /** It was refused, or came to nothing: a repeat decides anew. */
-  readonly forget: (held: Held) => Promise<void>;
+  /** It was refused, or came to nothing: a repeat decides anew. @returns false where somebody else wrote the row since */
+  readonly forget: (held: Held) => Promise<boolean>;
+  readonly look: (id: string) => Promise<Found | null>;
   /** Commands on several streams that have no answer yet, by the order of their ids. */
   readonly unfinished: () => AsyncIterable<Held>;
   /**
@@ -155,8 +156,11 @@ export const createIntents = (deps: {
       await vault.put(row, version);
     },
 
-    forget: async ({ id, version }) => {
-      await vault.remove(kind, id, version);
+    forget: ({ id, version }) => vault.remove(kind, id, version),
+
+    look: async (id) => {
+      const row = await vault.get(kind, id);
+      return row && open(row);
     },
 
     unfinished: async function* () {

@@ -56,7 +56,7 @@ export const personKeys = (
   /** One reader per person, however many ask. */
   const load = (person: string): Promise<PersonKey | undefined> => {
     const running = underway.get(person);
-    if (running) return running;
+    if (running !== undefined) return running;
     const since = forgotten;
     const reading = vault
       .get(kind, person)

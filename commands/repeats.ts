@@ -18,7 +18,11 @@ const waitsMs = 10_000;
 export const createRepeats = ({ clock, scheduler }: { clock: Clock; scheduler: Scheduler }): Repeats => {
   const live = new Map<string, { readonly body: string; readonly outcome: Promise<Outcome<Json>> }>();
 
-  const lead = async <R extends Json>(id: string, body: string, work: () => Promise<Outcome<R>>): Promise<Outcome<R>> => {
+  const lead = async <R extends Json>(
+    id: string,
+    body: string,
+    work: () => Promise<Outcome<R>>,
+  ): Promise<Outcome<R>> => {
     const outcome = work();
     live.set(id, { body, outcome });
     try {

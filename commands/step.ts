@@ -1,15 +1,16 @@
 import { type Decider, type Decision, isRejection, type Rejection, reject } from '../domain/decider.ts';
 import type { Recorded } from '../domain/event.ts';
+import { createAppends } from './appends.ts';
 import type { Loaded, Request, Step } from './command.ts';
+import type { EventCodec, SealedEvent } from './eventCodec.ts';
 import type { Derived } from './eventIds.ts';
-import { Failure, failedWith } from './failure.ts';
-import { type EventCodec, type SealedEvent, sealedUnder } from './eventCodec.ts';
+import { Failure } from './failure.ts';
 import type { Folds, Lent, Read } from './folds.ts';
 import type { Mark } from './mark.ts';
-import { type Patience, patience, type Waiting } from './patience.ts';
+import { patience, type Waiting } from './patience.ts';
 import type { PersonKeys } from './personKeys.ts';
 import { personOfStream } from './persons.ts';
-import type { AppendResult, EventStore, EventToAppend, ExpectedRevision, Position, StoredEvent } from './ports/eventStore.ts';
+import type { EventStore, Position } from './ports/eventStore.ts';
 import type { StreamQueue } from './streamQueue.ts';
 
 /** One run of a command, as its steps share it. */
@@ -22,8 +23,9 @@ export type Running = {
   readonly lent: Lent<unknown>[];
   /** Everybody whom its answer may speak of. */
   readonly persons: Set<string>;
-  /** Where the last append ended, and the stream last decided on. */
+  /** The last event appended in any run of it. */
   appended: Mark | null;
+  /** Where the stream ended that was last decided on and left as it was. */
   decidedAt: Position | null;
   narrowed: boolean;
   /** An append was tried: it may stand in the log even where its answer got lost. */
@@ -32,225 +34,191 @@ export type Running = {
   found: boolean;
 };
 
-export type StepOptions<S> = {
+export type TakeStep = ReturnType<typeof stepTaker>;
+
+type Decide<S, E> = (state: S, loaded: Loaded<S>) => Decision<E> | Promise<Decision<E>>;
+type Options<S> = {
   readonly revisionOf?: (state: S) => number | null;
   readonly newPerson?: string;
   readonly reason?: string | null;
   readonly policyRevision?: () => number | null;
 };
 
-type StepDeps = {
+/** How often a decision may say that what it took from another stream was too old, before that is a fault. */
+const staleLimit = 5;
+
+export const stepTaker = (deps: {
   store: Pick<EventStore, 'append' | 'readStream'>;
   folds: Folds;
   codec: EventCodec;
   keys: PersonKeys;
   queue: StreamQueue;
   waiting: Waiting;
-};
+}) => {
+  const { folds, codec, keys, queue, waiting } = deps;
+  const appends = createAppends(deps);
 
-export type TakeStep = <S, C, E extends { type: string; data: object }>(
-  running: Running,
-  aggregate: Decider<S, C, E>,
-  stream: string,
-  decide: (state: S, loaded: Loaded<S>) => Decision<E> | Promise<Decision<E>>,
-  options?: StepOptions<S>,
-) => Promise<Step<S, E> | Rejection>;
-
-/** How often a decision may say that what it took from another stream was too old, before that is a fault. */
-const staleLimit = 5;
-const pageSize = 500;
-
-export const stepTaker = (deps: StepDeps): TakeStep => {
-  const { store, folds, codec, keys, queue, waiting } = deps;
-
-  return (running, aggregate, stream, decide, options = {}) =>
-    queue(stream, async () => {
-      const earlier = running.repeated ? await findAppended(running, stream, 0) : null;
-      if (earlier) return found(running, aggregate, stream, earlier);
-
-      const trying = patience(waiting);
-      let stale = 0;
-      // The cached state will do for a first decision: an append on an old one conflicts, and nothing else is final.
-      const cached = folds.peek(aggregate, stream);
-      let fresh = cached === null;
-      let current = cached ?? (await folds.load(aggregate, stream));
-      const reload = async () => {
-        current = await folds.load(aggregate, stream);
-        fresh = true;
-      };
-      for (;;) {
-        const { revision, position } = current;
-        const decision = await decided(running, current, decide, options);
-
-        if (isRejection(decision) && decision.rejected === 'stale-owner-epoch') {
-          stale += 1;
-          if (stale > staleLimit) throw new Failure('store-unavailable', `${stream} is ahead of what it is decided by`);
-          if (stale > 1 && !(await trying.another())) throw contended(stream);
-          await reload();
-          continue;
-        }
-        if (isRejection(decision) || decision.length === 0) {
-          if (!fresh) {
-            await reload();
-            if (current.revision !== revision) continue;
-            current.release();
-          }
-          running.decidedAt = position;
-          return isRejection(decision) ? decision : stood(running, aggregate, stream, []);
-        }
-
-        const expected: ExpectedRevision = revision === -1 ? 'no-stream' : revision;
-        const sealed = await sealedFor(running, stream, decision, options);
-        const events = sealed.map(({ toAppend }) => toAppend);
-        running.attempted = true;
-        const result = await appendSurely(stream, expected, events, trying);
-        if (result.appended) return appended(running, aggregate, stream, sealed, result);
-
-        // The winner may be this very command: its own append whose answer got lost, or its other run elsewhere.
-        const own = await findAppended(running, stream, revision + 1);
-        if (own) return found(running, aggregate, stream, own);
-        if (fresh && !(await trying.another())) throw contended(stream);
-        await reload();
-      }
-    });
-
-  async function decided<S, E>(
-    running: Running,
+  /** The state is given back as soon as it is decided on: what `decide` wants to keep of it, it copies. */
+  const decided = async <S, E>(
+    { request }: Running,
     current: Lent<S>,
-    decide: (state: S, loaded: Loaded<S>) => Decision<E> | Promise<Decision<E>>,
-    options: StepOptions<S>,
-  ): Promise<Decision<E>> {
+    decide: Decide<S, E>,
+    options: Options<S>,
+  ): Promise<Decision<E>> => {
     try {
       const { state, revision, position } = current;
-      const { ifMatch } = running.request;
-      const stands = ifMatch === null || ifMatch === '*' ? null : (options.revisionOf?.(state) ?? null);
-      if (stands !== null && String(stands) !== ifMatch) return reject('revision-mismatch', { revision: String(stands) });
+      const stands = request.ifMatch === null ? null : (options.revisionOf?.(state) ?? null);
+      if (stands !== null && request.ifMatch !== '*' && request.ifMatch !== String(stands)) {
+        return reject('revision-mismatch', { revision: String(stands) });
+      }
       return await decide(state, { state, revision, position });
     } finally {
       current.release();
     }
-  }
+  };
 
-  async function sealedFor<S, E extends { type: string; data: object }>(
-    running: Running,
+  const sealedFor = async <S, E extends { type: string; data: object }>(
+    { request, derived }: Running,
     stream: string,
     events: readonly E[],
-    options: StepOptions<S>,
-  ): Promise<readonly SealedEvent[]> {
+    options: Options<S>,
+  ): Promise<readonly SealedEvent[]> => {
     if (options.newPerson !== undefined && (await keys.ensure(options.newPerson)) === null) {
       throw new Error(`person ${options.newPerson} was erased`);
     }
-    const { idempotency: _, ifMatch: __, ...envelope } = running.request;
-    const named = events.map((event, n) => ({
-      type: event.type,
-      data: event.data as SealedEvent['toAppend']['data'],
-      id: running.derived.eventId(stream, n),
+    const named = events.map(({ type, data }, n) => ({
+      type,
+      data: data as SealedEvent['toAppend']['data'],
+      id: derived.eventId(stream, n),
     }));
-    const more = { reason: options.reason ?? null, policyRevision: options.policyRevision?.() ?? null };
-    return codec.seal(stream, named, { ...envelope, ...more });
-  }
-
-  /** After an error the outcome is open: the same ids at the same revision again, until the store says which. */
-  async function appendSurely(
-    stream: string,
-    expected: ExpectedRevision,
-    events: readonly EventToAppend[],
-    trying: Patience,
-  ): Promise<AppendResult> {
-    for (;;) {
-      try {
-        return await store.append(stream, expected, events);
-      } catch (error) {
-        if (!failedWith(error, 'store-unavailable') || !(await trying.another())) throw error;
-      }
-    }
-  }
-
-  async function appended<S, C, E extends { type: string; data: object }>(
-    running: Running,
-    aggregate: Decider<S, C, E>,
-    stream: string,
-    sealed: readonly SealedEvent[],
-    result: AppendResult & { appended: true },
-  ): Promise<Step<S, E>> {
-    const first = result.revision - sealed.length + 1;
-    let events: readonly Read[];
-    if (sealed.length === 1) {
-      events = sealed.map(({ openedAt, toAppend }) => ({
-        opened: openedAt(first, result.position),
-        persons: sealedUnder(toAppend),
-      }));
-    } else {
-      // An append tells the place of its last event only.
-      const page = await store.readStream(stream, first, sealed.length);
-      events = await opened(page.events);
-    }
-    took(running, stream, events);
-    folds.advance(aggregate, stream, events);
-    return stood(running, aggregate, stream, events, result.revision);
-  }
-
-  async function found<S, C, E extends { type: string; data: object }>(
-    running: Running,
-    aggregate: Decider<S, C, E>,
-    stream: string,
-    stored: readonly StoredEvent[],
-  ): Promise<Step<S, E>> {
-    running.found = true;
-    const events = await opened(stored);
-    took(running, stream, events);
-    return stood(running, aggregate, stream, events, Number.POSITIVE_INFINITY);
-  }
+    return codec.seal(stream, named, {
+      at: request.at,
+      correlationId: request.correlationId,
+      causationId: request.causationId,
+      actor: request.actor,
+      ip: request.ip,
+      userAgent: request.userAgent,
+      requestId: request.requestId,
+      policyRevision: options.policyRevision?.() ?? null,
+      reason: options.reason ?? null,
+    });
+  };
 
   /** The stream's state with these events in it, lent until the command ends. */
-  async function stood<S, C, E extends { type: string; data: object }>(
+  const stood = async <S, C, E>(
     running: Running,
     aggregate: Decider<S, C, E>,
     stream: string,
     events: readonly Read[],
-    revision = -1,
-  ): Promise<Step<S, E>> {
-    let lent = folds.peek(aggregate, stream);
-    if (!lent || lent.revision < revision) {
-      lent?.release();
-      lent = await folds.load(aggregate, stream);
-    }
+    revision: number,
+  ): Promise<Step<S, E>> => {
+    const cached = folds.peek(aggregate, stream);
+    const enough = cached !== null && cached.revision >= revision;
+    if (!enough) cached?.release();
+    const lent = enough ? cached : await folds.load(aggregate, stream);
     running.lent.push(lent);
-    const { state, position } = lent;
-    return { state, revision: lent.revision, position, events: events.map((read) => read.opened as unknown as Recorded<E>) };
-  }
+    return {
+      state: lent.state,
+      revision: lent.revision,
+      position: lent.position,
+      events: events.map(({ opened }) => opened as unknown as Recorded<E>),
+    };
+  };
 
-  const opened = async (stored: readonly StoredEvent[]): Promise<readonly Read[]> =>
-    (await codec.openAll(stored)).map((event, n) => ({ opened: event, persons: sealedUnder(stored[n]!) }));
-
+  /** What the whole run remembers of events that are its own. */
   const took = (running: Running, stream: string, events: readonly Read[]) => {
-    const owner = personOfStream(stream);
-    if (owner !== null) running.persons.add(owner);
     const last = events.at(-1)!.opened;
     if (running.appended === null || last.position > running.appended.position) {
       running.appended = { position: last.position, eventId: last.eventId };
     }
-    running.narrowed ||= events.some((read) => codec.narrows(read.opened.type));
+    running.narrowed ||= events.some(({ opened }) => codec.narrows(opened.type));
+    const owner = personOfStream(stream);
+    if (owner !== null) running.persons.add(owner);
     for (const { persons } of events) for (const person of persons) running.persons.add(person);
   };
 
-  /** What this command, in any run of it, appended to the stream, if it did: one append, so one row of events. */
-  const findAppended = async (
+  /** What this command did to the stream before: in an earlier run, in its other run elsewhere, or by an append whose answer got lost. */
+  const foundAgain = async <S, C, E>(
     running: Running,
+    aggregate: Decider<S, C, E>,
     stream: string,
     from: number,
-  ): Promise<readonly StoredEvent[] | null> => {
-    const own: StoredEvent[] = [];
-    for (let at = from; ; ) {
-      const page = await store.readStream(stream, at, pageSize);
-      for (const event of page.events) {
-        if (event.id === running.derived.eventId(stream, own.length)) own.push(event);
-        else if (own.length > 0) return own;
+  ): Promise<Step<S, E> | null> => {
+    const events = await appends.find(stream, from, (n) => running.derived.eventId(stream, n));
+    if (!events) return null;
+    running.found = true;
+    took(running, stream, events);
+    return stood(running, aggregate, stream, events, events.at(-1)!.opened.revision);
+  };
+
+  const decideAndAppend = async <S, C, E extends { type: string; data: object }>(
+    running: Running,
+    aggregate: Decider<S, C, E>,
+    stream: string,
+    decide: Decide<S, E>,
+    options: Options<S>,
+  ): Promise<Step<S, E> | Rejection> => {
+    const trying = patience(waiting);
+    let stale = 0;
+    // The cached state will do for a first decision: an append on an old one conflicts, and nothing else is final.
+    const cached = folds.peek(aggregate, stream);
+    let fresh = cached === null;
+    let current = cached ?? (await folds.load(aggregate, stream));
+    const reload = async () => {
+      current = await folds.load(aggregate, stream);
+      fresh = true;
+    };
+
+    for (;;) {
+      const { revision, position } = current;
+      const decision = await decided(running, current, decide, options);
+
+      if (isRejection(decision) && decision.rejected === 'stale-owner-epoch') {
+        stale += 1;
+        if (stale > staleLimit) throw new Failure('store-unavailable', `${stream} is ahead of what it is decided by`);
+        if (stale > 1 && !(await trying.another())) throw contended(stream);
+        await reload();
+        continue;
       }
-      if (page.end) return own.length > 0 ? own : null;
-      at += page.events.length;
+      if (isRejection(decision) || decision.length === 0) {
+        if (!fresh) {
+          await reload();
+          if (current.revision !== revision) continue;
+          current.release();
+        }
+        running.decidedAt = position;
+        return isRejection(decision) ? decision : stood(running, aggregate, stream, [], revision);
+      }
+
+      const sealed = await sealedFor(running, stream, decision, options);
+      const expected = revision === -1 ? 'no-stream' : revision;
+      running.attempted = true;
+      const toAppend = sealed.map((event) => event.toAppend);
+      const result = await appends.append(stream, expected, toAppend, trying);
+      if (result.appended) {
+        const events = await appends.appended(stream, sealed, result);
+        took(running, stream, events);
+        folds.advance(aggregate, stream, events);
+        return stood(running, aggregate, stream, events, result.revision);
+      }
+      const own = await foundAgain(running, aggregate, stream, revision + 1);
+      if (own) return own;
+      if (fresh && !(await trying.another())) throw contended(stream);
+      await reload();
     }
   };
+
+  return <S, C, E extends { type: string; data: object }>(
+    running: Running,
+    aggregate: Decider<S, C, E>,
+    stream: string,
+    decide: Decide<S, E>,
+    options: Options<S> = {},
+  ): Promise<Step<S, E> | Rejection> =>
+    queue(stream, async () => {
+      const earlier = running.repeated ? await foundAgain(running, aggregate, stream, 0) : null;
+      return earlier ?? decideAndAppend(running, aggregate, stream, decide, options);
+    });
 };
 
 const contended = (stream: string) =>

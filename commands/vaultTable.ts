@@ -43,7 +43,8 @@ export const vaultTable = <T extends Json>(vault: Vault, kind: string): VaultTab
 export const sealedTable = <T extends Json>(vault: Vault, kind: string, boxes: Boxes): VaultTable<T> => {
   const aad = (id: string) => `${kind} ${id}`;
   return table<T>(vault, kind, {
-    write: (id, value, person) => boxes.seal(purpose(kind), person === null ? [] : [person], JSON.stringify(value), aad(id)),
+    write: (id, value, person) =>
+      boxes.seal(purpose(kind), person === null ? [] : [person], JSON.stringify(value), aad(id)),
     read: async (row) => {
       const text = await boxes.open(purpose(kind), row.value, aad(row.id));
       return text === null ? undefined : (JSON.parse(text) as T);

@@ -66,7 +66,11 @@ export type Build = {
 };
 
 export type Condition =
-  | { readonly column: string; readonly op: 'eq' | 'lt' | 'lte' | 'gt' | 'gte'; readonly value: string | number | boolean }
+  | {
+      readonly column: string;
+      readonly op: 'eq' | 'lt' | 'lte' | 'gt' | 'gte';
+      readonly value: string | number | boolean;
+    }
   | { readonly column: string; readonly op: 'in'; readonly values: readonly (string | number)[] }
   /** A `texts` column holds the value. */
   | { readonly column: string; readonly op: 'has'; readonly value: string }
@@ -101,7 +105,10 @@ export type Lists = {
   /** Documents, checkpoint and parked streams move together. False: the build does not stand at `after`; nothing was applied. */
   readonly apply: (buildId: string, batch: Batch) => Promise<boolean>;
   /** Volatile fields of documents that are there, outside the log's order. */
-  readonly patch: (buildId: string, changes: readonly { readonly id: string; readonly fields: { readonly [field: string]: Json } }[]) => Promise<void>;
+  readonly patch: (
+    buildId: string,
+    changes: readonly { readonly id: string; readonly fields: { readonly [field: string]: Json } }[],
+  ) => Promise<void>;
   readonly parked: (buildId: string) => Promise<readonly ParkedStream[]>;
 
   readonly get: (buildId: string, id: string) => Promise<Document | null>;
