@@ -80,7 +80,7 @@ export const createListReader = (parts: {
     },
     states: async () => {
       const builds = await lists.builds();
-      const names = [...new Set(builds.map(({ list }) => list))].sort();
+      const names = [...new Set(builds.filter(({ current }) => current).map(({ list }) => list))].sort();
       const states: ListState[] = [];
       for (const name of names) {
         const build = answering(builds, name) ?? builds.find(({ list }) => list === name)!;

@@ -1,0 +1,29 @@
+import type { Vault } from '../commands/ports/vault.ts';
+import { idInStream } from '../domain/events.ts';
+import type { UserId } from '../domain/ids.ts';
+import type { Instant } from '../domain/instant.ts';
+import { type FollowParts, follow } from './follow.ts';
+import type { Worker } from './worker.ts';
+
+/**
+ * Carries out erasures: the person's key first, because everything sealed under it is gone with it, then what the vault
+ * holds of them. Its checkpoint lies in the vault, so a vault that was restored from an older copy is erased again.
+ */
+export const eraser = (
+  parts: FollowParts & {
+    readonly destroyPersonKey: (userId: UserId, at: Instant) => Promise<void>;
+    readonly vault: Vault;
+    /** What this process remembers of the person. */
+    readonly dropCaches: (userId: UserId) => void;
+  },
+): Worker =>
+  follow(parts, {
+    name: 'eraser',
+    types: ['UserErased'],
+    handle: async (event) => {
+      const userId = idInStream(event.stream);
+      await parts.destroyPersonKey(userId, event.metadata.at);
+      parts.dropCaches(userId);
+      await parts.vault.purgePerson(userId);
+    },
+  });

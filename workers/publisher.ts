@@ -1,0 +1,177 @@
+import { Failure, failedWith } from '../commands/failure.ts';
+import type { Bus } from '../commands/ports/bus.ts';
+import type { Position } from '../commands/ports/eventStore.ts';
+import type { Vault } from '../commands/ports/vault.ts';
+import { instant } from '../domain/instant.ts';
+import type { ProvenIndex } from '../projections/provenIndex.ts';
+import { checkpointKind } from './checkpoints.ts';
+import { either, type Worker, type WorkerParts, worker } from './worker.ts';
+
+export type PublisherParts = WorkerParts & {
+  readonly index: Pick<ProvenIndex, 'feed' | 'feedPage' | 'proof' | 'position' | 'onProof' | 'halted'>;
+  readonly bus: Bus;
+  readonly vault: Vault;
+  /** Of this run of this process. */
+  readonly processId: string;
+};
+
+const name = 'publisher';
+const pageSize = 500;
+const heartbeatMs = 1_000;
+/** Whoever takes over after a crash waits so long. */
+const leaseMs = 3_000;
+/** How often one that stands by asks. */
+const standByMs = 1_000;
+
+// Stored shape of the vault's row: the last message that the bus took.
+type Published = { readonly epoch: string; readonly position: Position };
+
+/** Where it goes on: everything up to `after` was published; the bus's last message is `fence`. */
+type Place = { readonly after: Position | null; readonly fence: Position | null };
+
+/**
+ * Puts the feed's messages on the bus, in order, each once. The bus's last message is the checkpoint and the fence: a
+ * publisher that another has overtaken publishes nothing. Only the holder of the lease works, so that they do not fight;
+ * that it holds it is never what keeps them from harm, so with a vault that does not answer it goes on publishing. A
+ * heartbeat says that everything up to a proven end of the log was published: without the lease, or a newer proof, or
+ * with a message that is still on its way, there is none.
+ */
+export const publisher = (parts: PublisherParts): Worker => {
+  const { index, bus, vault, clock, scheduler, processId, log } = parts;
+  let place: Place | null = null;
+  let leased = false;
+  let leaseAskedAt = Number.NEGATIVE_INFINITY;
+  let beatAt = Number.NEGATIVE_INFINITY;
+  let beatProof = Number.NEGATIVE_INFINITY;
+
+  const askForLease = async () => {
+    if (clock.monotonic() - leaseAskedAt < heartbeatMs) return;
+    leaseAskedAt = clock.monotonic();
+    const lease = await vault.lease(name, processId, leaseMs);
+    if (lease === null) place = null;
+    leased = lease !== null;
+  };
+
+  /** Holding the lease, or unable to ask and having held it. @returns whether it was asked for and is held */
+  const holdsLease = async (): Promise<boolean> => {
+    try {
+      await askForLease();
+      return leased;
+    } catch (error) {
+      if (!failedWith(error, 'store-unavailable') || place === null) throw error;
+      log.warn({ worker: name, err: error }, 'the lease cannot be renewed: publishing goes on, heartbeats do not');
+      return false;
+    }
+  };
+
+  const published = async (): Promise<Published | null> => {
+    const row = await vault.get(checkpointKind, name);
+    return row && (JSON.parse(row.value) as Published);
+  };
+
+  /** For buses that forget. It is a hint: what the bus itself says comes first. */
+  const note = async (last: Published) => {
+    const row = {
+      kind: checkpointKind,
+      id: name,
+      value: JSON.stringify(last),
+      person: null,
+      ref: null,
+      expiresAt: null,
+    };
+    await vault.put(row, 'any').catch((error: unknown) => {
+      log.warn({ worker: name, err: error }, 'the place in the feed could not be noted');
+    });
+  };
+
+  const findPlace = async (): Promise<Place> => {
+    const feed = index.feed();
+    const epoch = feed.epoch();
+    if (epoch === null) throw new Failure('not-caught-up', 'the log has no epoch yet');
+    const last = await bus.last();
+    if (last?.epoch === epoch) return { after: last.position, fence: last.position };
+    const noted = await published();
+    if (noted?.epoch === epoch) return { after: noted.position, fence: null };
+    return { after: beforeEpoch(), fence: null };
+  };
+
+  /** Messages of an older epoch are another log's to whoever listens now. */
+  const beforeEpoch = (): Position | null => {
+    const from = index.feed().freeze().epochs.at(-1)?.from ?? 0;
+    return from === 0 ? null : index.feed().positionOf(from - 1);
+  };
+
+  /** @returns whether there may be more */
+  const publishPage = async (): Promise<boolean> => {
+    place ??= await findPlace();
+    const items = await index.feedPage(place.after, pageSize);
+    const last = items.at(-1)?.message;
+    if (last === undefined) return false;
+    try {
+      await bus.publish(
+        items.map(({ message }) => message),
+        place.fence,
+      );
+    } catch (error) {
+      // Where it stands is asked anew, also after a failure that leaves open how many were taken.
+      place = null;
+      if (!failedWith(error, 'bus-out-of-step')) throw error;
+      log.warn({ worker: name }, 'another publisher was faster');
+      return true;
+    }
+    place = { after: last.position, fence: last.position };
+    await note({ epoch: last.epoch, position: last.position });
+    return items.length === pageSize;
+  };
+
+  const beat = async () => {
+    if (clock.monotonic() - beatAt < heartbeatMs) return;
+    // Taken together, without a pause between: what the index read since the proof is in `head`, and published or not.
+    const proof = index.proof();
+    const feed = index.feed();
+    const [head, lastMessage, epoch] = [index.position(), feed.lastMessage(), feed.epoch()];
+    if (proof === null || proof.monotonic <= beatProof || epoch === null || index.halted() !== null) return;
+    if ((lastMessage ?? '') > (place?.after ?? '')) return;
+    beatAt = clock.monotonic();
+    beatProof = proof.monotonic;
+    await bus.heartbeat({ epoch, head, lastMessage, provenAt: instant(proof.wall) });
+  };
+
+  const step = async () => {
+    const halted = index.halted();
+    if (halted !== null) throw new Error(`the feed has stopped at ${halted.position}: ${halted.reason}`);
+    const holds = await holdsLease();
+    if (!holds && place === null) return standByMs;
+    if (await publishPage()) return 0;
+    if (holds) await beat();
+    return untilNews;
+  };
+
+  const untilNews = (signal: AbortSignal): Promise<void> =>
+    either(
+      signal,
+      (any) => heard(index, any),
+      (any) => scheduler.sleep(Math.max(1, beatAt + heartbeatMs - clock.monotonic()), any),
+    );
+
+  return worker(parts, name, step, {
+    position: () => place?.after ?? null,
+    lastly: async () => {
+      if (leased) await vault.releaseLease(name, processId);
+    },
+  });
+};
+
+/** Resolves when the feed has a new message. */
+const heard = (index: Pick<ProvenIndex, 'feed'>, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const feed = index.feed();
+    const end = () => {
+      stop();
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const stop = feed.listen(end);
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+  });
