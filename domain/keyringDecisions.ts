@@ -165,8 +165,7 @@ const rename = (command: EditKey, key: Key, state: Keyring): readonly KeyringEve
   if (name !== key.name) {
     if (!policy.nameEditable) return reject('name-not-editable');
     if (name === null && policy.nameRequired) return reject('name-required');
-    const others = countedKeys(state, command).filter((other) => other.keyId !== key.keyId);
-    const taken = nameTaken(command, name, others);
+    const taken = nameTaken(command, name, countedKeys(state, command));
     if (taken) return taken;
   }
   if (name === key.name && description === key.description) return [];

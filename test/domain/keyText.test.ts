@@ -140,6 +140,21 @@ test('forgives nothing around a text, and nothing beyond ASCII', () => {
   );
 });
 
+test('right check digits alone do not make a key', () => {
+  const withCheck = (text: string) => {
+    let digits = '';
+    for (let rest = zlibCrc32(text), i = 0; i < 6; i++, rest = Math.floor(rest / 62))
+      digits = alphabet[rest % 62] + digits;
+    return text + digits;
+  };
+  const random = 'x'.repeat(30);
+  for (const prefix of ['ab', 'a1', 'a23456789012']) assert.is(classify(withCheck(`${prefix}_${random}`)), 'prefixed');
+  for (const prefix of ['a', '1a', 'Ab', 'aB', 'a_b', 'a-b', 'é1', 'a234567890123', ''])
+    assert.is(classify(withCheck(`${prefix}_${random}`)), 'malformed', prefix);
+  for (const body of [`api-${random}`, `api_${random}x`, `api_${random.slice(1)}`, `api_${random.slice(1)}.`])
+    assert.is(classify(withCheck(body)), 'malformed', body);
+});
+
 test('answers for any text whatever', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 60 }), (any) => {

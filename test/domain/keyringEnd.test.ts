@@ -390,6 +390,12 @@ test('a snapshot is JSON, and folding goes on from it as if it had never been', 
   }
 });
 
+test('a key of an older epoch that follows a newer one holds no place', () => {
+  const { counted, keys } = folded(keyringFold, stream, [created('k2', { ownerEpoch: 1 }), created('k1')]);
+  assert.equal([...counted], ['k2']);
+  assert.is(keys.size, 2);
+});
+
 test('stops loudly at an event it does not know, and at one on a key that was never made', () => {
   const unknown = { type: 'ApiKeyFrozen', data: {} } as unknown as KeyringEvent;
   assert.throws(() => folded(keyringFold, stream, [unknown]), /unknown event type ApiKeyFrozen/);
