@@ -2,8 +2,11 @@ import type { Vault } from '../commands/ports/vault.ts';
 import { idInStream } from '../domain/events.ts';
 import type { UserId } from '../domain/ids.ts';
 import type { Instant } from '../domain/instant.ts';
+import { effectCheckpoint } from './checkpoints.ts';
 import { type FollowParts, follow } from './follow.ts';
 import type { Worker } from './worker.ts';
+
+const name = 'eraser';
 
 /**
  * Carries out erasures: the person's key first, because everything sealed under it is gone with it, then what the vault
@@ -18,7 +21,7 @@ export const eraser = (
   },
 ): Worker =>
   follow(parts, {
-    name: 'eraser',
+    name,
     types: ['UserErased'],
     handle: async (event) => {
       const userId = idInStream(event.stream);
@@ -26,4 +29,16 @@ export const eraser = (
       parts.dropCaches(userId);
       await parts.vault.purgePerson(userId);
     },
+  });
+
+/**
+ * In every process that does not run the eraser: forgets what it remembers of who was erased elsewhere. It begins where
+ * the eraser stands, for nobody erased before that can have come into this process's memory.
+ */
+export const erasureWatcher = (parts: FollowParts & { readonly dropCaches: (userId: UserId) => void }): Worker =>
+  follow(parts, {
+    name: 'erasure-watcher',
+    types: ['UserErased'],
+    checkpoint: { read: effectCheckpoint(parts.vault, name).read, advance: async () => {} },
+    handle: async (event) => parts.dropCaches(idInStream(event.stream)),
   });

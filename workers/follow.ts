@@ -4,7 +4,7 @@ import type { Checkpoint } from '../commands/ports/lists.ts';
 import type { Vault } from '../commands/ports/vault.ts';
 import type { DomainEvent, Recorded } from '../domain/event.ts';
 import type { EventName, EventNamed } from '../domain/events.ts';
-import { effectCheckpoint } from './checkpoints.ts';
+import { type EffectCheckpoint, effectCheckpoint } from './checkpoints.ts';
 import { either, type Worker, type WorkerParts, worker } from './worker.ts';
 
 export type FollowParts = WorkerParts & {
@@ -21,6 +21,8 @@ export type Effect<T extends EventName> = {
   readonly personal?: boolean;
   /** At least once per event, in the order of the log. Doing it again changes nothing. */
   readonly handle: (event: Recorded<EventNamed<T>>, signal: AbortSignal) => Promise<void>;
+  /** Where it is kept how far the effect is; without it, in the vault under the effect's name. */
+  readonly checkpoint?: EffectCheckpoint;
   /** Beside following, whenever it is awake: what is due by the clock. */
   readonly tick?: () => Promise<void>;
 };
@@ -38,7 +40,7 @@ const notedMs = 5_000;
  */
 export const follow = <T extends EventName>(parts: FollowParts, effect: Effect<T>): Worker => {
   const { store, clock, scheduler } = parts;
-  const checkpoint = effectCheckpoint(parts.vault, effect.name);
+  const checkpoint = effect.checkpoint ?? effectCheckpoint(parts.vault, effect.name);
   const types: ReadonlySet<string> = new Set(effect.types);
   let started = false;
   let at: Position | null = null;
