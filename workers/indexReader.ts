@@ -2,22 +2,12 @@ import type { Clock, Scheduler } from '../commands/environment.ts';
 import { Failure } from '../commands/failure.ts';
 import type { EventStore, Position, StoredEvent } from '../commands/ports/eventStore.ts';
 import type { Recorded } from '../domain/event.ts';
-import { createFeed, type Feed, type FeedItem } from '../projections/feed/feed.ts';
+import { createFeed } from '../projections/feed/feed.ts';
 import { feedPage } from '../projections/feed/feedPage.ts';
 import { freeze, type Section } from '../projections/index/snapshot.ts';
-import { createVerificationIndex, type VerificationIndex } from '../projections/verificationIndex.ts';
+import type { Halt, Proof, ProvenIndex } from '../projections/provenIndex.ts';
+import { createVerificationIndex } from '../projections/verificationIndex.ts';
 import { type Blobs, createIndexSnapshots } from './indexSnapshots.ts';
-
-/** When the read was sent that found the log's end: wall clock and monotonic, milliseconds. */
-export type Proof = { readonly wall: number; readonly monotonic: number };
-
-/** An event that the index could not fold: nothing can be told from there on, until a release that can is started. */
-export type Halt = {
-  readonly reason: string;
-  readonly position: Position;
-  readonly eventId: string;
-  readonly type: string;
-};
 
 /** The lists hold a snapshot of a log that is not this one, or that was longer: stores that do not belong together. */
 export class WrongLog extends Error {
@@ -32,34 +22,11 @@ export class WrongLog extends Error {
 }
 
 /** The only feeder of the verification index and the feed, and the only one who knows how fresh they are. */
-export type IndexReader = {
+export type IndexReader = ProvenIndex & {
   /** Starts from the snapshot, where there is a good one. Before `run`. @throws WrongLog, Failure store-unavailable */
   readonly open: () => Promise<void>;
   /** Follows the log until the signal fires, then leaves a snapshot. Resolves also where the index halted, at the signal. */
   readonly run: (signal: AbortSignal) => Promise<void>;
-
-  /** The index, where the log was read to its end no longer than `maxAgeMs` ago; null: nobody can tell anything now. */
-  readonly proven: (maxAgeMs?: number) => VerificationIndex | null;
-  readonly proof: () => Proof | null;
-  /** The log was read up to here. */
-  readonly position: () => Position | null;
-  readonly halted: () => Halt | null;
-
-  /** Resolves when the log was read up to a position: true; or when that took too long: false. */
-  readonly waitFor: (position: Position, maxMs: number) => Promise<boolean>;
-  /**
-   * For the answer to a command: like `waitFor`, but where it takes longer the index counts as unproven until it is there,
-   * so that what the command ended cannot be let through after its answer.
-   */
-  readonly afterAppend: (position: Position, maxMs?: number) => Promise<boolean>;
-  /** Resolves when a read that was sent from now on found the end of the log: true; or when that took too long: false. */
-  readonly prove: (maxMs?: number) => Promise<boolean>;
-  /** Called after each proof. @returns ends it */
-  readonly onProof: (listener: (proof: Proof) => void) => () => void;
-
-  readonly feed: () => Feed;
-  /** See feedPage. @throws Failure store-unavailable */
-  readonly feedPage: (after: Position | null, limit: number) => Promise<readonly FeedItem[]>;
 };
 
 export type Progress = { readonly events: number; readonly position: Position | null };

@@ -1,0 +1,75 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { acknowledge } from './dataPlane/acknowledge.ts';
+import { type DataPlane, type Exchange, fail } from './dataPlane/context.ts';
+import { revocationStream } from './dataPlane/revocationStream.ts';
+import { revocations } from './dataPlane/revocations.ts';
+import { reportUsage } from './dataPlane/usage.ts';
+import { verify } from './dataPlane/verify.ts';
+import { Refusal } from './refusal.ts';
+
+/** What a service calls at request speed, on the bare server. */
+export type DataPlaneHandler = {
+  /** @returns false where the call is none of these: then nothing was touched */
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => boolean;
+  /** Ends every stream. */
+  readonly close: () => void;
+};
+
+const post = ['POST'];
+const get = ['GET'];
+const getOrHead = ['GET', 'HEAD'];
+
+type Handler = (plane: DataPlane, exchange: Exchange) => void | Promise<void>;
+
+export const createDataPlane = (plane: DataPlane): DataPlaneHandler => {
+  const closing = new AbortController();
+
+  const stream: Handler = async (_, exchange) => {
+    try {
+      await revocationStream(plane, exchange, closing.signal);
+    } catch (error) {
+      fail(plane, exchange, error);
+    }
+  };
+
+  const run = (
+    methods: readonly string[],
+    handler: Handler,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): true => {
+    const exchange: Exchange = { request, response, requestId: plane.newRequestId() };
+    try {
+      if (!methods.includes(request.method ?? ''))
+        throw new Refusal('method-not-allowed', { headers: { Allow: methods.join(', ') } });
+      const running = handler(plane, exchange);
+      if (running !== undefined) running.catch((error: unknown) => fail(plane, exchange, error));
+    } catch (error) {
+      fail(plane, exchange, error);
+    }
+    return true;
+  };
+
+  return {
+    handle: (request, response) => {
+      const url = request.url ?? '';
+      if (url === '/v1/verify') return run(post, verify, request, response);
+      const query = url.indexOf('?');
+      switch (query < 0 ? url : url.slice(0, query)) {
+        case '/v1/verify':
+          return run(post, verify, request, response);
+        case '/v1/usage':
+          return run(post, reportUsage, request, response);
+        case '/v1/revocations':
+          return run(getOrHead, revocations, request, response);
+        case '/v1/revocations/stream':
+          return run(get, stream, request, response);
+        case '/v1/revocations/ack':
+          return run(post, acknowledge, request, response);
+        default:
+          return false;
+      }
+    },
+    close: () => closing.abort(),
+  };
+};

@@ -1,0 +1,84 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock, Scheduler } from '../../commands/environment.ts';
+import type { VaultTable } from '../../commands/vaultTable.ts';
+import type { KeyId, UserId } from '../../domain/ids.ts';
+import type { Permission } from '../../domain/permissions.ts';
+import type { ServiceTokenFacts } from '../../projections/index/tokens.ts';
+import type { ProvenIndex } from '../../projections/provenIndex.ts';
+import type { VerificationIndex } from '../../projections/verificationIndex.ts';
+import { answerError, isInternal } from '../answerError.ts';
+import { credentialOf } from '../authenticate.ts';
+import { Refusal } from '../refusal.ts';
+
+// Stored shape of the vault's rows of kind `subscriber`; `ref` is the subscriber's name.
+export type Acknowledgement = {
+  /** The token's. */
+  readonly name: string;
+  /** One of several processes of a subscriber; null where it did not say. */
+  readonly instance: string | null;
+  readonly epoch: string;
+  readonly position: string;
+  /** RFC 3339 */
+  readonly at: string;
+};
+
+/** What the calls of services need. */
+export type DataPlane = {
+  readonly reader: ProvenIndex;
+  readonly sha256: (text: string) => Uint8Array;
+  readonly clock: Clock;
+  readonly scheduler: Scheduler;
+  readonly newRequestId: () => string;
+  /** A key was used. @param at milliseconds since 1970 */
+  readonly markUse: (keyId: KeyId, ownerId: UserId, at: number, ip: string | null) => void;
+  readonly acknowledgements: VaultTable<Acknowledgement>;
+  /** Told of faults of this program, never of what callers did wrong. */
+  readonly unexpected: (error: unknown, requestId: string) => void;
+};
+
+/** One request on its way. */
+export type Exchange = {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly requestId: string;
+};
+
+export const unavailable = () => new Refusal('unavailable');
+
+/** The token that is asking, and what its permission was looked up in. */
+export type Caller = {
+  readonly token: ServiceTokenFacts;
+  /** SHA-256 of its text, to look it up again. */
+  readonly hash: Uint8Array;
+  readonly index: VerificationIndex;
+};
+
+const refuseToken = (plane: DataPlane, index: VerificationIndex, hash: Uint8Array): Refusal => {
+  const { code } = index.identify({ hash, wellFormed: () => false }, plane.clock.now());
+  return code === 'valid'
+    ? new Refusal('key-not-allowed-here', { detail: 'This is for service tokens, not for API keys.' })
+    : new Refusal('invalid-key', { detail: 'The token is not accepted.' });
+};
+
+/**
+ * Who asks, as the index knows it now.
+ * @throws Refusal unauthenticated, ambiguous-credentials, unavailable, invalid-key, key-not-allowed-here, forbidden
+ */
+export const callerOf = (plane: DataPlane, request: IncomingMessage, permission: Permission): Caller => {
+  const credential = credentialOf(request.headers);
+  if (credential === null) throw new Refusal('unauthenticated', { detail: 'Send a service token.' });
+  const index = plane.reader.proven();
+  if (index === null) throw unavailable();
+  const hash = plane.sha256(credential);
+  const token = index.token(hash, plane.clock.now());
+  if (token === null) throw refuseToken(plane, index, hash);
+  if (!token.permissions.includes(permission)) throw new Refusal('forbidden', { params: { anyOf: [permission] } });
+  return { token, hash, index };
+};
+
+/** Answers what went wrong; where an answer has begun already, ends the connection instead. */
+export const fail = (plane: DataPlane, { response, requestId }: Exchange, error: unknown): void => {
+  if (isInternal(error)) plane.unexpected(error, requestId);
+  if (response.headersSent) response.destroy();
+  else answerError(response, error, requestId);
+};

@@ -1,0 +1,112 @@
+import { classify } from '../../domain/keyText.ts';
+import type { Answer, VerificationIndex } from '../../projections/verificationIndex.ts';
+import { parsed, Refusal } from '../refusal.ts';
+import { collectBody } from './bodyBytes.ts';
+import { callerOf, type DataPlane, type Exchange, fail, unavailable } from './context.ts';
+import { isVerifyBody, type VerifyBody, verifyBody } from './verifyBody.ts';
+
+/** Bytes that a question may have. */
+export const verifyLimit = 8192;
+
+const longestWaitMs = 2000;
+const noScopes: readonly string[] = [];
+
+const parseJson = (bytes: Buffer): unknown => {
+  try {
+    return JSON.parse(bytes.toString());
+  } catch {
+    throw new Refusal('malformed-json', { detail: 'The body is not JSON.' });
+  }
+};
+
+/** @throws Refusal malformed-json, validation-failed */
+const questionOf = (bytes: Buffer): VerifyBody => {
+  const body = parseJson(bytes);
+  if (isVerifyBody(body)) return body;
+  parsed(verifyBody, body, 'body');
+  // What the schema lets pass and the check does not is an own field that JavaScript takes for the prototype.
+  throw new Refusal('validation-failed', { errors: [{ in: 'body', pointer: '', detail: 'Unknown field' }] });
+};
+
+// A log has one epoch for years: its text is made once, not per answer.
+let lastEpoch = '';
+let lastEpochText = '';
+const epochText = (epoch: string) => {
+  if (epoch !== lastEpoch) {
+    lastEpoch = epoch;
+    lastEpochText = JSON.stringify(epoch);
+  }
+  return lastEpochText;
+};
+
+const textOf = (answer: Answer, position: string | null, epoch: string): string =>
+  `${JSON.stringify(answer).slice(0, -1)},"position":${position === null ? 'null' : `"${position}"`},"epoch":${epochText(epoch)}}`;
+
+const send = ({ response, requestId }: Exchange, text: string) => {
+  response.writeHead(200, [
+    'Content-Type',
+    'application/json; charset=utf-8',
+    'Content-Length',
+    String(Buffer.byteLength(text)),
+    'Cache-Control',
+    'no-store',
+    'Keyledger-Request-Id',
+    requestId,
+  ]);
+  response.end(text);
+};
+
+const answer = (
+  plane: DataPlane,
+  exchange: Exchange,
+  question: VerifyBody,
+  index: VerificationIndex,
+  applications: readonly string[] | null,
+) => {
+  const { key, scopes = noScopes, ip = null } = question;
+  const epoch = index.epoch();
+  if (epoch === null) throw unavailable();
+  const now = plane.clock.now();
+  const found = index.verify(
+    { hash: plane.sha256(key), wellFormed: () => classify(key) !== 'malformed', scopes, applications },
+    now,
+  );
+  if (found.valid) plane.markUse(found.keyId, found.ownerId, now, ip);
+  send(exchange, textOf(found, plane.reader.position(), epoch));
+};
+
+/** Who asks, and how fresh the index is, is looked at once more after the wait: both may have ended meanwhile. */
+const answerLater = async (plane: DataPlane, exchange: Exchange, question: VerifyBody, position: string) => {
+  if (!(await plane.reader.waitFor(position, longestWaitMs))) throw new Refusal('not-caught-up');
+  const { token, index } = callerOf(plane, exchange.request, 'verify');
+  answer(plane, exchange, question, index, token.applications);
+};
+
+const decide = (plane: DataPlane, exchange: Exchange, bytes: Buffer) => {
+  const { token, index } = callerOf(plane, exchange.request, 'verify');
+  const question = questionOf(bytes);
+  const { minPosition } = question;
+  const position = plane.reader.position();
+  if (minPosition === undefined || (position !== null && position >= minPosition))
+    return answer(plane, exchange, question, index, token.applications);
+  answerLater(plane, exchange, question, minPosition).catch((error: unknown) => fail(plane, exchange, error));
+};
+
+const isJson = (contentType: string | undefined): boolean =>
+  contentType === 'application/json' ||
+  (contentType !== undefined && /^application\/json\s*(?:;|$)/i.test(contentType));
+
+/** POST /v1/verify, without a promise on its way: the answer to a service at request speed. */
+export const verify = (plane: DataPlane, exchange: Exchange): void => {
+  const { request } = exchange;
+  if (!isJson(request.headers['content-type']))
+    throw new Refusal('unsupported-media-type', { detail: 'Send the body as application/json.' });
+  collectBody(request, verifyLimit, (bytes) => {
+    try {
+      if (bytes === null) throw new Refusal('payload-too-large', { params: { limit: verifyLimit } });
+      decide(plane, exchange, bytes);
+    } catch (error) {
+      fail(plane, exchange, error);
+    }
+  });
+};

@@ -1,0 +1,54 @@
+import { problem } from './problem.ts';
+import { type ProblemCode, statusOfCode } from './statusOfCode.ts';
+
+/** Options for http.createServer: how long a sender may take, and how much it may send before a handler is asked. */
+export const serverLimits = {
+  /** Milliseconds for a whole request, its body included: whoever sends a byte a minute is cut off. */
+  requestTimeout: 30_000,
+  headersTimeout: 10_000,
+  /** Longer than proxies keep idle connections, so that they are the ones to close them. */
+  keepAliveTimeout: 65_000,
+  /** How often the two limits are looked at. */
+  connectionsCheckingInterval: 1_000,
+  maxHeaderSize: 16_384,
+} as const;
+
+/** What is used of a connection that never became a request. */
+type RawSocket = {
+  readonly writable: boolean;
+  readonly destroy: () => unknown;
+  readonly end: (text: string) => unknown;
+};
+
+const codeOf = (error: NodeJS.ErrnoException): ProblemCode => {
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'request-timeout';
+  return error.code === 'HPE_HEADER_OVERFLOW' ? 'headers-too-large' : 'malformed-request';
+};
+
+/** For the server's `clientError`: what is no request still gets its problem, then the connection ends. */
+export const clientErrorAnswer =
+  (newRequestId: () => string) =>
+  (error: NodeJS.ErrnoException, socket: RawSocket): void => {
+    if (error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    const code = codeOf(error);
+    const body = JSON.stringify(problem(code, newRequestId()));
+    socket.end(
+      [
+        `HTTP/1.1 ${statusOfCode[code]} ${reasons[code] ?? 'Bad Request'}`,
+        'Content-Type: application/problem+json',
+        `Content-Length: ${Buffer.byteLength(body)}`,
+        'Cache-Control: no-store',
+        'Connection: close',
+        '',
+        body,
+      ].join('\r\n'),
+    );
+  };
+
+const reasons: { readonly [C in ProblemCode]?: string } = {
+  'request-timeout': 'Request Timeout',
+  'headers-too-large': 'Request Header Fields Too Large',
+};
