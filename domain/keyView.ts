@@ -10,7 +10,8 @@ import { verificationCode } from './verification.ts';
 export type KeyStanding = Pick<
   Key,
   'ownerEpoch' | 'expiresAt' | 'graceUntil' | 'revokedAt' | 'revokedReason' | 'revokedNote' | 'recoverable'
->;
+> &
+  Partial<Pick<Key, 'expiredAt'>>;
 
 /** Of its owner. `mayUseApi`: their roles hold the permission `api-keys:use`. */
 export type OwnerStanding = {
@@ -43,7 +44,8 @@ export const keyView = (
   at: Instant,
 ): KeyView => {
   const now = millis(at);
-  const expiresAt = orNever(key.expiresAt);
+  // Once recorded, an expiry is final, whatever a clock says.
+  const expiresAt = key.expiredAt ? Number.NEGATIVE_INFINITY : orNever(key.expiresAt);
   const graceUntil = orNever(key.graceUntil);
   const end = revocationOfKey(key, owner, now);
   const code = verificationCode(

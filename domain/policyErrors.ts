@@ -6,16 +6,21 @@ export const prefixPattern = /^[a-z][a-z0-9]{1,11}$/;
 /** Service tokens have the form of a key under this prefix, so no key may have it. */
 export const serviceTokenPrefix = 'svc';
 
-/** What is wrong with a policy, field by field: values out of range, and fields that contradict each other. Empty: nothing. */
-export const policyErrors = (policy: KeyPolicy): readonly FieldError[] =>
-  rules.filter(([, broken]) => broken(policy)).map(([field, , detail]) => ({ field: `/${field}`, detail }));
+/** The fields whose values no policy can have. Empty: none. */
+export const rangeErrors = (policy: KeyPolicy): readonly FieldError[] => broken(ranges, policy);
 
-type Rule = readonly [field: keyof KeyPolicy, broken: (policy: KeyPolicy) => boolean, detail: string];
+/** The fields that contradict others, of a policy whose values are in range. Empty: it is consistent. */
+export const contradictions = (policy: KeyPolicy): readonly FieldError[] => broken(consistency, policy);
+
+const broken = (rules: readonly Rule[], policy: KeyPolicy): readonly FieldError[] =>
+  rules.filter(([, isBroken]) => isBroken(policy)).map(([field, , detail]) => ({ field: `/${field}`, detail }));
+
+type Rule = readonly [field: keyof KeyPolicy, isBroken: (policy: KeyPolicy) => boolean, detail: string];
 
 const outside = (value: number, least: number, most: number) =>
   !(Number.isInteger(value) && value >= least && value <= most);
 
-const rules: readonly Rule[] = [
+const ranges: readonly Rule[] = [
   ['maxKeysPerUser', (p) => outside(p.maxKeysPerUser, 1, 1000), 'Must be a whole number from 1 to 1000.'],
   [
     'maxLifetimeDays',
@@ -27,7 +32,6 @@ const rules: readonly Rule[] = [
     (p) => p.prefix !== null && !prefixPattern.test(p.prefix),
     'Must be a lower-case letter and 1 to 11 lower-case letters or digits.',
   ],
-  ['prefix', (p) => p.prefix === serviceTokenPrefix, 'This prefix belongs to service tokens.'],
   ['maxGraceSeconds', (p) => outside(p.maxGraceSeconds, 0, 86_400), 'Must be a whole number from 0 to 86400.'],
   [
     'expiryNoticeDays',
@@ -39,6 +43,9 @@ const rules: readonly Rule[] = [
     (p) => p.endUnusedAfterDays !== null && outside(p.endUnusedAfterDays, 1, 365),
     'Must be a whole number from 1 to 365, or null.',
   ],
+];
+
+const consistency: readonly Rule[] = [
   [
     'maxLifetimeDays',
     (p) => p.expiry === 'required' && p.maxLifetimeDays === null,
@@ -56,6 +63,7 @@ const rules: readonly Rule[] = [
   ],
   ['prefix', (p) => p.form === 'dotted' && p.prefix !== null, 'The dotted form has no prefix.'],
   ['prefix', (p) => p.form === 'prefixed' && p.prefix === null, 'The prefixed form needs a prefix.'],
+  ['prefix', (p) => p.prefix === serviceTokenPrefix, 'This prefix belongs to service tokens.'],
   ['maxGraceSeconds', (p) => p.maxGraceSeconds > 0 && !p.rotation, 'A grace needs rotation.'],
   [
     'maxGraceSeconds',

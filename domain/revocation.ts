@@ -71,7 +71,7 @@ export type FeedEvent = {
 export const revocationOf = (event: FeedEvent): Revocation | null => {
   if (!Object.hasOwn(messages, event.type)) throw new Error(`unknown event type ${event.type}`);
   const message = messages[event.type as keyof typeof messages] as Message<FeedEvent['data']> | null;
-  return message && message(event.data, event.metadata.at, event.stream);
+  return message?.(event.data, event.metadata.at, event.stream) ?? null;
 };
 
 type Message<Data> = (data: Data, at: Instant, stream: string) => Revocation;

@@ -3,7 +3,7 @@ import { reject } from './decider.ts';
 import type { Actor, Recorded } from './event.ts';
 import type { Instant } from './instant.ts';
 import type { KeyPolicy, MailServer, PolicyEvent, ScopeCatalog } from './keyPolicy.ts';
-import { policyErrors } from './policyErrors.ts';
+import { contradictions, rangeErrors } from './policyErrors.ts';
 import type { PolicyChange } from './presets.ts';
 import { appliedPolicy, isCustomized, presets, samePolicy } from './presets.ts';
 import { catalogErrors } from './scopes.ts';
@@ -23,6 +23,7 @@ export type Settings = {
   readonly mailServerChanged: LastChange | null;
 };
 
+/** Rejections, each with the wrong fields: `validation-failed` (a value that can never be), `policy-inconsistent`. */
 export type SettingsCommand =
   | { readonly type: 'ChangeKeyPolicy'; readonly change: PolicyChange }
   | { readonly type: 'ChangeScopeCatalog'; readonly items: ScopeCatalog };
@@ -49,8 +50,10 @@ const decide = (command: SettingsCommand, state: Settings): Decision<PolicyEvent
 // The first policy is recorded even where it equals the initial state: from then on the log says what applies.
 const changeKeyPolicy = (change: PolicyChange, state: Settings): Decision<PolicyEvent> => {
   const policy = appliedPolicy(state.policy, change);
-  const errors = policyErrors(policy);
-  if (errors.length > 0) return reject('policy-inconsistent', undefined, errors);
+  const wrong = rangeErrors(policy);
+  if (wrong.length > 0) return reject('validation-failed', undefined, wrong);
+  const contradicting = contradictions(policy);
+  if (contradicting.length > 0) return reject('policy-inconsistent', undefined, contradicting);
   if (state.policyChanged && samePolicy(policy, state.policy)) return [];
   return [{ type: 'KeyPolicyChanged', data: { policy } }];
 };
@@ -58,7 +61,7 @@ const changeKeyPolicy = (change: PolicyChange, state: Settings): Decision<Policy
 const changeScopeCatalog = (given: ScopeCatalog, state: Settings): Decision<PolicyEvent> => {
   const items = given.map(({ application, actions }) => ({ application, actions: [...actions] }));
   const errors = catalogErrors(items);
-  if (errors.length > 0) return reject('policy-inconsistent', undefined, errors);
+  if (errors.length > 0) return reject('validation-failed', undefined, errors);
   return sameCatalog(items, state.catalog) ? [] : [{ type: 'ScopeCatalogChanged', data: { items } }];
 };
 

@@ -49,6 +49,8 @@ test('a key is expired from its end on', () => {
   const expired = { ...working, status: 'expired', usable: false, unusableBecause: 'expired', recoverable: false };
   assert.equal(keyView({ ...key, expiresAt: at }, owner, policy, at), expired);
   assert.equal(keyView({ ...key, expiresAt: before }, owner, policy, at), expired);
+  const recorded = { ...key, expiresAt: after, expiredAt: after };
+  assert.equal(keyView(recorded, owner, policy, at), expired, 'the clock went back');
 });
 
 test('a revoked key says when, why and the note, also when it had expired before', () => {

@@ -81,6 +81,12 @@ test('refuses a contradiction and names the field', () => {
   assert.equal('errors' in decision && decision.errors?.map((error) => error.field), ['/maxLifetimeDays']);
 });
 
+test('refuses a value that no policy can have', () => {
+  given(changed(presets.qalyptus))
+    .when(change({ maxKeysPerUser: 0 }))
+    .thenRejected('validation-failed');
+});
+
 test('holds who changed the policy, when, and whether it differs from its preset', () => {
   const at = '2027-03-01T00:00:00.000Z';
   const actor = { kind: 'admin', id: 'a1' } as const;
@@ -120,7 +126,7 @@ test('refuses a catalog of nonsense and names each place', () => {
       { application: '', actions: ['x'.repeat(65)] },
     ]),
   );
-  thenRejected('policy-inconsistent');
+  thenRejected('validation-failed');
   assert.equal('errors' in decision && decision.errors?.map((error) => error.field), [
     '/items/0/application',
     '/items/0/actions/1',

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { KeyPolicy } from '../../domain/keyPolicy.ts';
-import { policyErrors } from '../../domain/policyErrors.ts';
+import { contradictions } from '../../domain/policyErrors.ts';
 
 /** Any policy whose values are in range, consistent or not. Small numbers, so that limits are met in a short test. */
 export const looseKeyPolicy: fc.Arbitrary<KeyPolicy> = fc.record({
@@ -28,7 +28,7 @@ export const looseKeyPolicy: fc.Arbitrary<KeyPolicy> = fc.record({
 /** Any consistent policy. */
 export const keyPolicy: fc.Arbitrary<KeyPolicy> = looseKeyPolicy
   .map(mended)
-  .filter((policy) => policyErrors(policy).length === 0);
+  .filter((policy) => contradictions(policy).length === 0);
 
 // Most random policies contradict themselves somewhere: without this the filter would throw nearly all away.
 function mended(policy: KeyPolicy): KeyPolicy {
