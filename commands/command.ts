@@ -76,6 +76,8 @@ export type Run = {
       readonly newPerson?: string;
       readonly reason?: string | null;
       readonly policyRevision?: () => number | null;
+      /** The id of the first event, where another stream has fixed it: what an e-mail claim commits. */
+      readonly firstEventId?: string;
     },
   ) => Promise<Step<S, E> | Rejection>;
 };

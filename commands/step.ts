@@ -42,7 +42,11 @@ type Options<S> = {
   readonly newPerson?: string;
   readonly reason?: string | null;
   readonly policyRevision?: () => number | null;
+  readonly firstEventId?: string;
 };
+
+const idOf = <S>({ derived }: Running, stream: string, n: number, { firstEventId }: Options<S>): string =>
+  n === 0 && firstEventId !== undefined ? firstEventId : derived.eventId(stream, n);
 
 /** How often a decision may say that what it took from another stream was too old, before that is a fault. */
 const staleLimit = 5;
@@ -78,7 +82,7 @@ export const stepTaker = (deps: {
   };
 
   const sealedFor = async <S, E extends { type: string; data: object }>(
-    { request, derived }: Running,
+    running: Running,
     stream: string,
     events: readonly E[],
     options: Options<S>,
@@ -86,10 +90,11 @@ export const stepTaker = (deps: {
     if (options.newPerson !== undefined && (await keys.ensure(options.newPerson)) === null) {
       throw new Error(`person ${options.newPerson} was erased`);
     }
+    const { request } = running;
     const named = events.map(({ type, data }, n) => ({
       type,
       data: data as SealedEvent['toAppend']['data'],
-      id: derived.eventId(stream, n),
+      id: idOf(running, stream, n, options),
     }));
     return codec.seal(stream, named, {
       at: request.at,
@@ -143,8 +148,9 @@ export const stepTaker = (deps: {
     aggregate: Decider<S, C, E>,
     stream: string,
     from: number,
+    options: Options<S>,
   ): Promise<Step<S, E> | null> => {
-    const events = await appends.find(stream, from, (n) => running.derived.eventId(stream, n));
+    const events = await appends.find(stream, from, (n) => idOf(running, stream, n, options));
     if (!events) return null;
     running.found = true;
     took(running, stream, events);
@@ -201,7 +207,7 @@ export const stepTaker = (deps: {
         folds.advance(aggregate, stream, events);
         return stood(running, aggregate, stream, events, result.revision);
       }
-      const own = await foundAgain(running, aggregate, stream, revision + 1);
+      const own = await foundAgain(running, aggregate, stream, revision + 1, options);
       if (own) return own;
       if (fresh && !(await trying.another())) throw contended(stream);
       await reload();
@@ -216,7 +222,7 @@ export const stepTaker = (deps: {
     options: Options<S> = {},
   ): Promise<Step<S, E> | Rejection> =>
     queue(stream, async () => {
-      const earlier = running.repeated ? await foundAgain(running, aggregate, stream, 0) : null;
+      const earlier = running.repeated ? await foundAgain(running, aggregate, stream, 0, options) : null;
       return earlier ?? decideAndAppend(running, aggregate, stream, decide, options);
     });
 };
