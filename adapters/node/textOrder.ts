@@ -17,10 +17,12 @@ const rank = (unit: number): number => (unit >= 0xd800 && unit <= 0xdfff ? unit 
 
 /** What two texts share that differ only in case or in how their accents are composed: `Straße`, `STRASSE`. */
 export const folded = (text: string): string => {
-  const ascii = text.toUpperCase();
+  if (isAscii(text)) return text.toUpperCase();
   // Lower case first for letters that only have a capital of their own (ẞ), upper case after for σ and ς.
-  return isAscii.test(text) ? ascii : text.normalize('NFC').toLowerCase().toUpperCase().normalize('NFC');
+  return text.normalize('NFC').toLowerCase().toUpperCase().normalize('NFC');
 };
 
+export const isAscii = (text: string): boolean => ascii.test(text);
+
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the whole of ASCII is meant
-const isAscii = /^[\x00-\x7f]*$/;
+const ascii = /^[\x00-\x7f]*$/;

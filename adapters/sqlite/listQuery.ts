@@ -2,7 +2,7 @@
 import type { SQLInputValue } from 'node:sqlite';
 import type { Condition, ListSchema, Query, Sort } from '../../commands/ports/lists.ts';
 import type { Json } from '../../domain/json.ts';
-import { folded } from '../node/textOrder.ts';
+import { folded, isAscii } from '../node/textOrder.ts';
 import { columnSql, type ListTable } from './listTable.ts';
 
 export type Sql = { readonly text: string; readonly params: readonly SQLInputValue[] };
@@ -11,7 +11,7 @@ export type Sql = { readonly text: string; readonly params: readonly SQLInputVal
 export const fewHolders = 1_000;
 
 /** How many hold a value, counted up to one more than `fewHolders`. */
-export const holdersSql = ({ texts }: ListTable, column: string, value: string): Sql => ({
+export const holdersSql = (texts: string, column: string, value: string): Sql => ({
   text: `SELECT count(*) FROM (SELECT 1 FROM ${texts} WHERE col = ? AND value = ? LIMIT ${fewHolders + 1})`,
   params: [column, value],
 });
@@ -100,7 +100,7 @@ const sourceSql = ({ name, texts }: ListTable, where: readonly Condition[], driv
 
 const comparisons = { eq: '=', lt: '<', lte: '<=', gt: '>', gte: '>=' } as const;
 
-const conditionSql = (texts: string, condition: Condition): Sql => {
+const conditionSql = (texts: string | null, condition: Condition): Sql => {
   if ('any' in condition) {
     const alternatives = condition.any.map((all) =>
       joined(
@@ -122,15 +122,27 @@ const conditionSql = (texts: string, condition: Condition): Sql => {
         params: [JSON.stringify(condition.values)],
       };
     case 'has':
+      if (texts === null)
+        return { text: `EXISTS (SELECT 1 FROM json_each(${column}) WHERE value = ?)`, params: [condition.value] };
       return {
         text: `EXISTS (SELECT 1 FROM ${texts} AS h WHERE h.col = ? AND h.value = ? AND h.id = t.id)`,
         params: [condition.column, condition.value],
       };
     case 'contains':
-      return { text: `instr(folded(${column}), ?) > 0`, params: [folded(condition.value)] };
+      return containsSql(column, folded(condition.value));
     default:
       return { text: `${column} ${comparisons[condition.op]} ?`, params: [bind(condition.value)] };
   }
+};
+
+/**
+ * `folded` is ours and slow to call. SQLite's own `upper` does the same to a text that is all ASCII, as most are, and such
+ * a text contains nothing that is not.
+ */
+const containsSql = (column: string, needle: string): Sql => {
+  const other = `length(${column}) <> octet_length(${column}) AND instr(folded(${column}), ?) > 0`;
+  if (!isAscii(needle)) return { text: other, params: [needle] };
+  return { text: `instr(upper(${column}), ?) > 0 OR (${other})`, params: [needle, needle] };
 };
 
 const equals = (column: string, value: Json): Sql =>

@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import type { Change } from '../../commands/ports/lists.ts';
 import type { Json } from '../../domain/json.ts';
-import { columnSql, encode, type ListTable, type Rest } from './listTable.ts';
+import { columnSql, encode, indexBy, type ListTable, type Rest } from './listTable.ts';
 
 type Fields = { readonly [field: string]: Json | undefined };
 
@@ -29,17 +29,18 @@ type Draft = {
  * really other than before, so that no index is touched without need.
  */
 export const listWriter = (db: DatabaseSync, table: ListTable): ListWriter => {
-  const { name, texts, schema, columns } = table;
+  const { name, texts, schema, columns, indexed } = table;
   const placeOf = new Map(columns.map((column, at) => [column.name, at]));
-  const textsColumns = columns.flatMap(({ type }, at) => (type === 'texts' ? [at] : []));
+  const textsColumns = columns.flatMap(({ type }, at) => (type === 'texts' && texts !== null ? [at] : []));
   const all = ['id', ...columns.map(({ sql }) => sql), 'rest'];
 
   const select = db.prepare(`SELECT ${all.join(', ')} FROM ${name} WHERE id = ?`);
   select.setReturnArrays(true);
   const insert = db.prepare(`INSERT INTO ${name} (${all.join(', ')}) VALUES (${all.map(() => '?').join(', ')})`);
   const remove = db.prepare(`DELETE FROM ${name} WHERE id = ?`);
-  const insertText = db.prepare(`INSERT OR IGNORE INTO ${texts} (col, value, id) VALUES (?, ?, ?)`);
-  const removeText = db.prepare(`DELETE FROM ${texts} WHERE col = ? AND value = ? AND id = ?`);
+  const ofTexts = (sql: (texts: string) => string) => (texts === null ? null : db.prepare(sql(texts)));
+  const insertText = ofTexts((into) => `INSERT OR IGNORE INTO ${into} (col, value, id) VALUES (?, ?, ?)`);
+  const removeText = ofTexts((from) => `DELETE FROM ${from} WHERE col = ? AND value = ? AND id = ?`);
   const updates = new Map<string, StatementSync>();
   const idsBy = new Map<string, StatementSync>();
 
@@ -86,9 +87,9 @@ export const listWriter = (db: DatabaseSync, table: ListTable): ListWriter => {
   const idsWhere = (column: string, equals: string): readonly string[] => {
     let statement = idsBy.get(column);
     if (statement === undefined) {
-      // A rebuild asks this once per event: where the schema has no index for it, the table gets one.
-      const indexed = column === 'id' || schema.indexes.some(([first]) => first === column);
-      if (!indexed) db.exec(`CREATE INDEX IF NOT EXISTS ${name}by${column} ON ${name} (${columnSql(column)})`);
+      // A rebuild may ask this once per event, so it cannot wait for the table's indexes.
+      const has = column === 'id' || (indexed && schema.indexes.some(([first]) => first === column));
+      if (!has) db.exec(`CREATE INDEX IF NOT EXISTS ${indexBy(name, column)} ON ${name} (${columnSql(column)})`);
       statement = db.prepare(`SELECT id FROM ${name} WHERE ${columnSql(column)} = ?`);
       idsBy.set(column, statement);
     }
@@ -116,8 +117,8 @@ export const listWriter = (db: DatabaseSync, table: ListTable): ListWriter => {
       const held = textsOf(old);
       const holds = textsOf(now);
       const column = columns[at]!.name;
-      for (const value of held.difference(holds)) removeText.run(column, value, id);
-      for (const value of holds.difference(held)) insertText.run(column, value, id);
+      for (const value of held.difference(holds)) removeText!.run(column, value, id);
+      for (const value of holds.difference(held)) insertText!.run(column, value, id);
     }
   };
 

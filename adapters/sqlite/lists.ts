@@ -71,8 +71,8 @@ export const openLists = async ({
     const known = tables.get(buildId);
     if (known !== undefined) return known;
     const row = rowOf(buildId);
-    const table = listTable(row.number, JSON.parse(row.schema));
-    tables.set(buildId, table);
+    const table = listTable(row.number, JSON.parse(row.schema), row.indexed);
+    if (table.indexed) tables.set(buildId, table);
     return table;
   };
   // A table that is known may have been dropped since: then its build is gone too.
@@ -98,8 +98,10 @@ export const openLists = async ({
 
   /** Where the value of a `has` is rare, or the order is that of the ids, the query starts at those who hold it. */
   const driverOf = (table: ListTable, where: readonly Condition[], byId: boolean): Driver => {
+    const { texts } = table;
+    if (texts === null) return null;
     const candidates = where.filter((condition): condition is Has => 'op' in condition && condition.op === 'has');
-    const rare = candidates.find(({ column, value }) => number(holdersSql(table, column, value)) <= fewHolders);
+    const rare = candidates.find(({ column, value }) => number(holdersSql(texts, column, value)) <= fewHolders);
     return rare ?? (byId ? (candidates[0] ?? null) : null);
   };
   const number = (sql: Sql): number => statements.rows([sql], 1)[0]![0] as number;
@@ -108,7 +110,7 @@ export const openLists = async ({
     const driver = driverOf(table, query.where, isById(query));
     const ranges = querySql(table, query, driver);
     const alone = driver !== null && query.where.length === 1;
-    return alone || isCarried(table.schema, query)
+    return alone || (table.indexed && isCarried(table.schema, query))
       ? statements.rows(ranges, query.limit)
       : thread.rows(ranges, query.limit);
   };
@@ -155,6 +157,8 @@ export const openLists = async ({
       await run({ do: 'dropBuild', build });
     },
     markComplete: async (build) => {
+      // Each step a command of its own: the other lists move on in between.
+      while (await run({ do: 'index', build }));
       await run({ do: 'markComplete', build });
     },
 

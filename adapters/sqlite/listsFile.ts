@@ -4,7 +4,7 @@ import type { Batch, Build, Checkpoint, ListSchema } from '../../commands/ports/
 import type { Json } from '../../domain/json.ts';
 import { checkConditions, checkFields, checkPatch, checkSchema } from '../node/listSchema.ts';
 import type { Handler } from './groupCommitProtocol.ts';
-import { createTable, dropTable, type ListTable, listTable } from './listTable.ts';
+import { createTable, dropTable, indexingSteps, type ListTable, listTable } from './listTable.ts';
 import { type ListWriter, listWriter } from './listWriter.ts';
 import type { Schema } from './schema.ts';
 
@@ -13,7 +13,7 @@ export type Patch = { readonly id: string; readonly fields: { readonly [field: s
 /** `json`: made on the asking thread, cheaper to hand over than the objects. */
 export type ListsCommand =
   | { readonly do: 'createBuild'; readonly schema: ListSchema; readonly current: boolean }
-  | { readonly do: 'switchTo' | 'dropBuild' | 'markComplete'; readonly build: string }
+  | { readonly do: 'switchTo' | 'dropBuild' | 'index' | 'markComplete'; readonly build: string }
   /** json: Batch */
   | { readonly do: 'apply'; readonly build: string; readonly json: string }
   /** json: Patch[] */
@@ -23,7 +23,7 @@ export type ListsCommand =
   | { readonly do: 'endBlob'; readonly upload: number }
   | { readonly do: 'removeBlobs'; readonly prefix: string };
 
-/** `gone`: there is no such build. By command: a build; whether it was applied; the upload's number; nothing. */
+/** `gone`: there is no such build. By command: a build; whether it was applied, or indexing goes on; the upload's number; nothing. */
 export type ListsAnswer = 'gone' | Build | boolean | number | null;
 
 export const schema: Schema = {
@@ -31,7 +31,7 @@ export const schema: Schema = {
   steps: [
     `CREATE TABLE builds (
        number INTEGER PRIMARY KEY AUTOINCREMENT, list TEXT NOT NULL, version INTEGER NOT NULL, schema TEXT NOT NULL,
-       current INTEGER NOT NULL, complete INTEGER NOT NULL, position TEXT, eventId TEXT
+       current INTEGER NOT NULL, indexed INTEGER NOT NULL, complete INTEGER NOT NULL, position TEXT, eventId TEXT
      ) STRICT;
      CREATE TABLE parked (
        build INTEGER NOT NULL, stream TEXT NOT NULL, revision INTEGER NOT NULL, position TEXT NOT NULL,
@@ -52,6 +52,8 @@ export type BuildRow = {
   readonly version: number;
   readonly schema: string;
   readonly current: number;
+  /** How many steps towards its indexes were taken. */
+  readonly indexed: number;
   readonly complete: number;
   readonly position: string | null;
   readonly eventId: string | null;
@@ -74,17 +76,18 @@ export const buildNumber = (buildId: string): number | null => {
 
 export const handlers = (db: DatabaseSync): Handler<ListsCommand, ListsAnswer> => {
   // Documents hold personal data: what is deleted is overwritten where that costs no more writing. A rebuild likes room.
-  db.exec('PRAGMA secure_delete = FAST; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768');
+  db.exec('PRAGMA secure_delete = FAST; PRAGMA cache_size = -32768');
   // Uploads that a process or thread did not finish.
   db.exec(`DELETE FROM chunks WHERE upload IN (SELECT upload FROM blobs WHERE complete = 0);
            DELETE FROM blobs WHERE complete = 0`);
 
   const selectBuild = db.prepare('SELECT * FROM builds WHERE number = ?');
   const insertBuild = db.prepare(
-    `INSERT INTO builds (list, version, schema, current, complete)
-     VALUES (?1, ?2, ?3, ?4 AND NOT EXISTS (SELECT 1 FROM builds WHERE list = ?1 AND version = ?2), 0) RETURNING *`,
+    `INSERT INTO builds (list, version, schema, current, indexed, complete)
+     VALUES (?1, ?2, ?3, ?4 AND NOT EXISTS (SELECT 1 FROM builds WHERE list = ?1 AND version = ?2), 0, 0) RETURNING *`,
   );
   const switchBuild = db.prepare('UPDATE builds SET current = (number = ?) WHERE list = ? AND version = ?');
+  const indexBuild = db.prepare('UPDATE builds SET indexed = indexed + 1 WHERE number = ?');
   const completeBuild = db.prepare('UPDATE builds SET complete = 1 WHERE number = ?');
   const moveBuild = db.prepare('UPDATE builds SET position = ?, eventId = ? WHERE number = ?');
   const deleteBuild = db.prepare('DELETE FROM builds WHERE number = ?');
@@ -103,7 +106,7 @@ export const handlers = (db: DatabaseSync): Handler<ListsCommand, ListsAnswer> =
   const deleteChunks = db.prepare('DELETE FROM chunks WHERE upload = ?');
   const deleteBlob = db.prepare('DELETE FROM blobs WHERE upload = ?');
 
-  type Open = { readonly table: ListTable; readonly writer: ListWriter };
+  type Open = { readonly table: ListTable; readonly indexed: number; readonly writer: ListWriter };
   const writers = new Map<number, Open>();
 
   const find = (buildId: string): BuildRow | null => {
@@ -111,14 +114,23 @@ export const handlers = (db: DatabaseSync): Handler<ListsCommand, ListsAnswer> =
     const row = number === null ? undefined : (selectBuild.get(number) as BuildRow | undefined);
     return row !== undefined && toBuild(row).id === buildId ? row : null;
   };
-  const tableOf = (row: BuildRow) => listTable(row.number, JSON.parse(row.schema));
+  const tableOf = (row: BuildRow) => listTable(row.number, JSON.parse(row.schema), row.indexed);
+  // Compared with the row at each use: a transaction that was undone takes its steps back too.
   const writerOf = (row: BuildRow): Open => {
     const known = writers.get(row.number);
-    if (known !== undefined) return known;
+    if (known?.indexed === row.indexed) return known;
     const table = tableOf(row);
-    const made = { table, writer: listWriter(db, table) };
+    const made = { table, indexed: row.indexed, writer: listWriter(db, table) };
     writers.set(row.number, made);
     return made;
+  };
+
+  const index = (row: BuildRow): boolean => {
+    const step = indexingSteps(tableOf(row))[row.indexed];
+    if (step === undefined) return false;
+    db.exec(step);
+    indexBuild.run(row.number);
+    return true;
   };
 
   const createBuild = (schema: ListSchema, current: boolean): Build => {
@@ -184,6 +196,7 @@ export const handlers = (db: DatabaseSync): Handler<ListsCommand, ListsAnswer> =
     const row = find(command.build);
     if (row === null) return command.do === 'dropBuild' ? null : 'gone';
     if (command.do === 'apply') return apply(row, JSON.parse(command.json));
+    if (command.do === 'index') return index(row);
     if (command.do === 'patch') patch(row, JSON.parse(command.json));
     else if (command.do === 'switchTo') switchBuild.run(row.number, row.list, row.version);
     else if (command.do === 'markComplete') completeBuild.run(row.number);
