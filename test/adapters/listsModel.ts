@@ -21,9 +21,14 @@ export const listsModel = (name: string, open: () => Promise<ListsHarness>, numR
       fc.asyncProperty(
         fc.array(fc.array(change, { maxLength: 12 }), { minLength: 1, maxLength: 6 }),
         fc.array(query, { minLength: 5, maxLength: 15 }),
-        async (batches, queries) => {
+        fc.nat({ max: 7 }),
+        async (batches, queries, completeAfter) => {
           const { id: build } = await lists.createBuild(schema, false);
-          for (const [at, changes] of batches.entries()) await lists.apply(build, batch(at + 1, changes));
+          for (const [at, changes] of batches.entries()) {
+            if (at === completeAfter) await lists.markComplete(build);
+            await lists.apply(build, batch(at + 1, changes));
+          }
+          if (batches.length === completeAfter) await lists.markComplete(build);
           const documents = batches.flat().reduce(changed, []);
 
           for (const { where, sort, limit } of queries) {

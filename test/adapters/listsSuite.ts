@@ -389,14 +389,50 @@ export const listsBehaviours = (name: string, open: () => Promise<ListsHarness>)
         ['a', 'c'],
       ],
     ];
-    for (const [condition, expected] of cases) {
-      assert.equal(await found(condition), expected, JSON.stringify(condition));
-      assert.is(await lists.count(build.id, [condition]), expected.length, JSON.stringify(condition));
+    for (const filledUp of [false, true]) {
+      if (filledUp) await lists.markComplete(build.id);
+      for (const [condition, expected] of cases) {
+        assert.equal(await found(condition), expected, JSON.stringify(condition));
+        assert.is(await lists.count(build.id, [condition]), expected.length, JSON.stringify(condition));
+      }
     }
     assert.equal(await found({ column: 'owner', op: 'eq', value: 'x' }, { column: 'tags', op: 'has', value: 'p' }), [
       'a',
     ]);
     assert.is(await lists.count(build.id, []), 4);
+  });
+
+  test('finds those who hold a value, be they few or many, in every order', async () => {
+    const all = Array.from({ length: 1_500 }, (_, n) => `k${String(n).padStart(4, '0')}`);
+    await lists.markComplete(build.id);
+    await filled(
+      all.map((id, n) =>
+        set(id, {
+          size: -n,
+          live: n < 1_200,
+          tags: [...(n % 500 === 7 ? ['rare'] : []), ...(n < 1_200 ? ['many'] : [])],
+        }),
+      ),
+    );
+    const holders = async (value: string, more: Partial<Query>) => {
+      const where: Query['where'] = [{ column: 'tags', op: 'has', value }, ...(more.where ?? [])];
+      const found = await ids({ ...more, where, limit: 5 });
+      return [await lists.count(build.id, where), ...found];
+    };
+    const bySize = [{ column: 'size', descending: false }];
+    const live = [{ column: 'live', op: 'eq', value: true }] as const;
+    assert.equal(await holders('rare', {}), [3, 'k0007', 'k0507', 'k1007']);
+    assert.equal(await holders('rare', { sort: bySize }), [3, 'k1007', 'k0507', 'k0007']);
+    assert.equal(await holders('rare', { sort: bySize, where: live, after: [-507, 'k0507'] }), [3, 'k0007']);
+    assert.equal(await holders('many', {}), [1200, 'k0000', 'k0001', 'k0002', 'k0003', 'k0004']);
+    assert.equal(await holders('many', { after: ['k1197'] }), [1200, 'k1198', 'k1199']);
+    assert.equal(await holders('many', { sort: [{ column: 'id', descending: true }], after: ['k0001', 'k0001'] }), [
+      1200,
+      'k0000',
+    ]);
+    assert.equal(await holders('many', { sort: bySize }), [1200, 'k1199', 'k1198', 'k1197', 'k1196', 'k1195']);
+    assert.equal(await holders('many', { sort: bySize, where: live, after: [-1, 'k0001'] }), [1200, 'k0000']);
+    assert.equal(await holders('nobody', { sort: bySize }), [0]);
   });
 
   test('sorts null lowest both ways, ties by id in the direction of the last column', async () => {
