@@ -13,6 +13,8 @@ export type ProjectorParts = WorkerParts & {
   readonly lists: Lists;
   readonly codec: Pick<EventCodec, 'open' | 'openAll'>;
   readonly projections: readonly Projection[];
+  /** Events read at a time. */
+  readonly batchSize?: number;
   /** Puts what does not come from the log (last use) into a build that was filled from it, before it answers. */
   readonly fillVolatile?: (list: string, buildId: string) => Promise<void>;
 };
@@ -53,7 +55,7 @@ export type Projector = Worker & {
   ) => Promise<Verification>;
 };
 
-const batchSize = 1_000;
+const defaultBatchSize = 1_000;
 const idleMs = 500;
 /** Builds may be made and dropped by other processes. */
 const lookAgainMs = 2_000;
@@ -70,7 +72,7 @@ type Line = {
 };
 
 export const createProjector = (parts: ProjectorParts): Projector => {
-  const { store, lists, codec, projections, clock, scheduler, log } = parts;
+  const { store, lists, codec, projections, clock, scheduler, log, batchSize = defaultBatchSize } = parts;
   const byName = new Map(projections.map((projection) => [projection.schema.name, projection]));
   const opened = projections.flatMap((projection) => (projection.input === 'opened' ? [projection.types] : []));
   const wanted = (type: string) => opened.some((types) => types.has(type));
