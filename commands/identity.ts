@@ -1,0 +1,105 @@
+import { isRejection, type Rejection, reject } from '../domain/decider.ts';
+import type { UserId } from '../domain/ids.ts';
+import { type Instant, millis } from '../domain/instant.ts';
+import type { TwoFactor } from '../domain/user.ts';
+import { userStream } from '../domain/user.ts';
+import { user } from '../domain/userDecider.ts';
+import type { Request } from './command.ts';
+import { checkPassword, type PasswordCheckDeps } from './passwordCheck.ts';
+import type { Session, Sessions } from './sessions.ts';
+import type { Load, VerifyCode } from './signIn.ts';
+import type { ThrottleKey } from './throttling.ts';
+
+/** Somebody signed in, asked to show once more that it is them. */
+export type Asked = { readonly userId: UserId; readonly sessionId: string };
+
+export type Proof = { readonly password: string } | { readonly code: string };
+
+/** A password that was right, and the hash that it was right for. */
+export type ProvenPassword = { readonly hash: string };
+
+/** Rejections of all: `reauthentication-failed`, `externally-managed`, `too-many-requests` {retryAfterSeconds}. */
+export type Identity = {
+  /** @throws Failure too-busy */
+  readonly password: (userId: UserId, password: string, request: Request) => Promise<ProvenPassword | Rejection>;
+  /** Sensitive calls go without a password for five minutes from then on. */
+  readonly reauthenticate: (who: Asked, proof: Proof, request: Request) => Promise<Rejection | null>;
+  /**
+   * Before a sensitive call: by a password that came with it, else by what was shown within the last five minutes.
+   * Rejection, too: `reauthentication-required`.
+   */
+  readonly confirm: (who: Asked, password: string | undefined, request: Request) => Promise<Rejection | null>;
+};
+
+export const reauthenticationMs = 5 * 60_000;
+
+const isRecent = (session: Session | null, at: Instant): boolean =>
+  session !== null &&
+  session.reauthenticatedAt !== null &&
+  millis(at) - millis(session.reauthenticatedAt) < reauthenticationMs;
+
+// Whoever is signed in cannot be kept out by strangers: only attempts from inside count, under names of their own.
+const throttleKeys = (userId: UserId): readonly ThrottleKey[] => [
+  { kind: 'device', of: `signed in ${userId}` },
+  { kind: 'account', of: `signed in ${userId}` },
+];
+
+type Credentials = { readonly passwordHash: string | null; readonly twoFactor: TwoFactor | null };
+
+export const createIdentity = (
+  deps: PasswordCheckDeps & { readonly load: Load; readonly sessions: Sessions; readonly verifyCode?: VerifyCode },
+): Identity => {
+  const { load, sessions } = deps;
+
+  const credentialsOf = async (userId: UserId): Promise<Credentials | Rejection> => {
+    const { state } = await load(user, userStream(userId));
+    if (state === null || state.status !== 'active') return reject('forbidden');
+    if (state.externalProvider !== null) return reject('externally-managed');
+    return { passwordHash: state.passwordHash, twoFactor: state.twoFactor };
+  };
+
+  const password: Identity['password'] = async (userId, given, request) => {
+    const credentials = await credentialsOf(userId);
+    if (isRejection(credentials)) return credentials;
+    const hash = credentials.passwordHash;
+    const keys = throttleKeys(userId);
+    const checked = await checkPassword(deps, { keys, lane: userId, password: given, hash, at: request.at });
+    if (isRejection(checked)) return checked;
+    if (hash === null || !checked.right) return reject('reauthentication-failed');
+    await checked.admitted.succeeded();
+    return { hash };
+  };
+
+  const code = async (userId: UserId, given: string, request: Request): Promise<Rejection | null> => {
+    const credentials = await credentialsOf(userId);
+    if (isRejection(credentials)) return credentials;
+    const admitted = await deps.throttling.admit(throttleKeys(userId), request.at);
+    if (isRejection(admitted)) return admitted;
+    const { twoFactor } = credentials;
+    const right = twoFactor !== null && (await deps.verifyCode?.({ userId, twoFactor }, given, request)) === true;
+    if (!right) return reject('reauthentication-failed');
+    await admitted.succeeded();
+    return null;
+  };
+
+  return {
+    password,
+
+    reauthenticate: async ({ userId, sessionId }, proof, request) => {
+      const shown =
+        'password' in proof ? await password(userId, proof.password, request) : await code(userId, proof.code, request);
+      if (isRejection(shown)) return shown;
+      await sessions.reauthenticated(userId, sessionId, request.at);
+      return null;
+    },
+
+    confirm: async ({ userId, sessionId }, given, request) => {
+      if (given !== undefined) {
+        const shown = await password(userId, given, request);
+        return isRejection(shown) ? shown : null;
+      }
+      const session = await sessions.get(userId, sessionId);
+      return isRecent(session, request.at) ? null : reject('reauthentication-required');
+    },
+  };
+};
