@@ -43,7 +43,8 @@ export type Answer = {
   /** Of the command's last event. */
   readonly position?: string | null;
   readonly replayed?: boolean;
-  readonly headers?: { readonly [name: string]: string };
+  /** Several values: a header of that name for each, as cookies need it. */
+  readonly headers?: { readonly [name: string]: string | readonly string[] };
   /** Instead of a body: writes the answer itself, for what is streamed. */
   readonly stream?: (response: ServerResponse) => Promise<void>;
 };
