@@ -88,18 +88,25 @@ export type Route<
   /** What it answers when it succeeds, by status. Null: no body. */
   readonly answers: { readonly [status: number]: z.ZodType | null };
   readonly command?: CommandRow;
+  /** Of a call that is no GET and has no CommandRow: why nothing of it is in the log. */
+  readonly unlogged?: string;
   /** Codes a reading route refuses with beside those every route can. */
   readonly refuses?: readonly string[];
   /** Also while the caller must change the password first. */
   readonly beforePasswordChange?: true;
-  /** Media type, where it is not JSON. */
-  readonly produces?: string;
+  /** Media types, where it is not JSON; of several, the query says which. */
+  readonly produces?: string | readonly string[];
+  /** Answers everybody alike, so it answers also while nobody can be told who calls: whatever credential comes is not looked at. */
+  readonly ignoresCredentials?: true;
   /** No Idempotency-Key here (sign-in and the like). */
   readonly notIdempotent?: true;
   readonly handle: (
     call: Call<A, Parsed<P>, Parsed<Q>, B extends z.ZodType ? z.infer<B> : undefined>,
   ) => Promise<Answer | Rejection>;
 };
+
+/** What documents say of a call. */
+export type Described = Omit<Route, 'handle'>;
 
 /** Declares a route with its types tied together. */
 export const route = <

@@ -6,7 +6,7 @@ import type { Actor } from '../domain/event.ts';
 import type { Instant } from '../domain/instant.ts';
 import { authenticate, type Credentials, unauthenticated } from './authenticate.ts';
 import { isCrossSite } from './crossSite.ts';
-import type { Principal } from './principal.ts';
+import { nobody, type Principal } from './principal.ts';
 import { parsed, Refusal } from './refusal.ts';
 import { type JsonBody, readJson } from './requestBody.ts';
 import type { Access, Answer, Route } from './route.ts';
@@ -101,7 +101,7 @@ const paramsOf = (schema: z.ZodObject | undefined, params: unknown) => {
 export const serve = async (route: Route, request: ExpressRequest, requestId: string, serving: Serving) => {
   if (isCrossSite(request.method, request.headers, serving.publicOrigin))
     throw new Refusal('cross-site', { detail: 'The request comes from a page of another site' });
-  const caller = await authenticate(request.headers, serving.credentials);
+  const caller = route.ignoresCredentials ? nobody : await authenticate(request.headers, serving.credentials);
   admit(caller, route.access, route.beforePasswordChange === true);
   const params = paramsOf(route.params, request.params);
   const query = route.query === undefined ? noQuery(request) : parsed(route.query, request.query, 'query');
