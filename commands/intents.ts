@@ -5,6 +5,7 @@ import { type Boxes, personsOfBox } from './boxes.ts';
 import type { Request } from './command.ts';
 import { toHex } from './encoding.ts';
 import type { Clock, Cryptography } from './environment.ts';
+import { keySecretKind } from './keySecrets.ts';
 import type { Position } from './ports/eventStore.ts';
 import type { Vault, VaultRow } from './ports/vault.ts';
 import type { PurposeKeys } from './purposeKeys.ts';
@@ -62,9 +63,6 @@ export type Intents = {
    */
   readonly destroySecrets: (keyId: KeyId) => Promise<void>;
 };
-
-/** Rows of this kind, id the key's id, hold key texts that may be copied again. */
-export const keySecretKind = 'key-secret';
 
 const kind = 'intent';
 const purpose = 'vault intent';
