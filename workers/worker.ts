@@ -50,6 +50,7 @@ export const worker = (
 ): Worker => {
   const { clock, scheduler, log } = parts;
   let state: WorkerState = { status: 'starting', failures: 0, lastError: null, lastSuccessAt: null };
+  let stopped = false;
 
   const failed = (error: unknown) => {
     const failures = state.failures + 1;
@@ -88,10 +89,15 @@ export const worker = (
 
   return {
     name,
-    state: () => (more.position ? { ...state, position: more.position() } : state),
+    // A step that outlived the goodbye may still end; the worker has stopped all the same.
+    state: () => ({
+      ...state,
+      ...(stopped && { status: 'stopped' as const }),
+      ...(more.position && { position: more.position() }),
+    }),
     run: async (signal) => {
       await endsSoonAfter(repeat(signal), signal, scheduler);
-      state = { ...state, status: 'stopped' };
+      stopped = true;
     },
   };
 };

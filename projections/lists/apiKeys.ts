@@ -128,7 +128,7 @@ const ofOwner = (userId: UserId, facts: OwnerFacts, hidden: OwnerFacts = {}): re
 
 const fromUser = (event: Recorded<UserEvent>, read: Reader): readonly Change[] => {
   const userId = ownerOf(event);
-  const change = ownerChange(event, userId, read(ownerDocumentId(userId)));
+  const change = ownerChange(event, userId, () => read(ownerDocumentId(userId)));
   return change === null ? [] : ofOwner(userId, change.facts, change.hidden);
 };
 

@@ -44,12 +44,13 @@ export const asStored = (facts: OwnerFacts): OwnerFacts =>
 
 /**
  * What an event of a user says of them as an owner. `facts` go to the owner's document and to their keys; `hidden` only
- * to the document: the fields that display name and status follow from.
+ * to the document: the fields that display name and status follow from. `read`: the owner's document, for events that
+ * change what follows from several fields; see the reads of apiKeys.ts.
  */
 export const ownerChange = (
   event: Recorded<UserEvent>,
   userId: UserId,
-  owner: Document | null,
+  read: () => Document | null,
 ): { readonly facts: OwnerFacts; readonly hidden: OwnerFacts } | null => {
   const facts = (given: OwnerFacts) => ({ facts: given, hidden: {} });
   switch (event.type) {
@@ -72,16 +73,17 @@ export const ownerChange = (
       const changes = Object.entries(event.data.changes ?? {}).filter(([field]) => isName(field)) as [string, Json][];
       if (changes.length === 0) return null;
       const hidden = Object.fromEntries(changes);
+      const owner = read();
       const email = (owner?.[stored('ownerEmail')] ?? null) as string | null;
       return { facts: { ownerDisplayName: displayName(profileIn({ ...owner, ...hidden }), email, userId) }, hidden };
     }
     case 'EmailChanged': {
       const { email } = event.data;
-      return facts({ ownerEmail: email, ownerDisplayName: displayName(profileIn(owner ?? {}), email, userId) });
+      return facts({ ownerEmail: email, ownerDisplayName: displayName(profileIn(read() ?? {}), email, userId) });
     }
     case 'PasswordReset':
       return {
-        facts: accepts(owner?.[stored('ownerStatus')]) ? { ownerStatus: 'active' } : {},
+        facts: accepts(read()?.[stored('ownerStatus')]) ? { ownerStatus: 'active' } : {},
         hidden: { accepted: true },
       };
     case 'RolesAssigned':
@@ -93,7 +95,7 @@ export const ownerChange = (
     case 'UserDeactivated':
       return facts({ ownerStatus: 'deactivated' });
     case 'UserReactivated':
-      return facts({ ownerStatus: reactivated(owner?.accepted) });
+      return facts({ ownerStatus: reactivated(read()?.accepted) });
     case 'UserDeleted':
       return facts({ ownerStatus: 'deleted' });
     case 'UserErased':

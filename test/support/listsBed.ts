@@ -34,6 +34,17 @@ export const projectorOver = (
     ...own,
   });
 
+/** Fills all lists, by so many events at a time. @throws where a stream is parked */
+export const fill = async (bed: Bed, core: Pick<ProjectorParts, 'codec'>, batchSize?: number): Promise<Projector> => {
+  const projector = projectorOver(bed, core, batchSize === undefined ? {} : { batchSize });
+  await projector.catchUp();
+  for (const { id, list } of await bed.lists.builds()) {
+    const [parked] = await bed.lists.parked(id);
+    if (parked) throw new Error(`${list} is parked at ${parked.stream} ${parked.revision}: ${parked.error}`);
+  }
+  return projector;
+};
+
 /** The build of a list that answers. */
 export const buildOf = async (lists: Lists, list: string) => {
   const build = (await lists.builds()).find((one) => one.list === list && one.current);

@@ -12,11 +12,18 @@ import { user } from '../../../domain/userDecider.ts';
 import { hasStatus, isKey, type KeyStatus } from '../../../projections/lists/keyStatus.ts';
 import { listedKey } from '../../../projections/lists/listedKey.ts';
 import { listedUser } from '../../../projections/lists/users.ts';
-import { bedWith, buildOf, documentsOf, dump, everyList, projectorOver } from '../../support/listsBed.ts';
+import { bedWith, buildOf, documentsOf, dump, everyList, fill, projectorOver } from '../../support/listsBed.ts';
 import { suite } from '../../support/suite.ts';
 import { choices, worldOf } from '../../support/world.ts';
 
 const test = suite('lists: what the projections say');
+
+const readFrom = (documents: ReadonlyMap<string, Document | null>) => (id: string) => {
+  assert.ok(documents.has(id), `${id} is read without being asked for`);
+  return documents.get(id)!;
+};
+
+const sizes = fc.integer({ min: 1, max: 50 });
 
 const readAll = async (bed: Awaited<ReturnType<typeof bedWith>>) =>
   (await bed.core.codec.openAll((await bed.bed.store.readAll(null, 1000)).events)) as readonly Recorded<DomainEvent>[];
@@ -55,7 +62,7 @@ test('applying every event twice changes nothing', () =>
             const changes =
               projection.input === 'sealed'
                 ? projection.apply(stored[index]!)
-                : projection.apply(event, (id) => documents.get(id) ?? null);
+                : projection.apply(event, readFrom(documents));
             await bed.lists.apply(build.id, {
               after: at,
               checkpoint: { position: event.position, eventId: event.eventId },
@@ -75,38 +82,43 @@ test('applying every event twice changes nothing', () =>
 
 test('a search by status finds exactly the keys that keyView shows so, at any time', () =>
   fc.assert(
-    fc.asyncProperty(choices(120), fc.array(fc.nat(140), { minLength: 3, maxLength: 6 }), async (chosen, hours) => {
-      const over = await bedWith(worldOf(chosen));
-      const { bed, core } = over;
-      await projectorOver(bed, core).catchUp();
-      const { keyrings, users } = foldedFrom(await readAll(over));
-      const build = await buildOf(bed.lists, 'apiKeys');
-      for (const hour of hours) {
-        const at = instant(Date.UTC(2027, 0, 1, hour));
-        const shown = new Map<string, KeyStatus>();
-        for (const [ownerId, keyring] of keyrings) {
-          const owner = { ...users.get(ownerId)!, mayUseApi: true };
-          for (const key of keyring.keys.values()) {
-            shown.set(key.keyId, keyView(key, owner, presets.qalyptus, at).status);
+    fc.asyncProperty(
+      choices(120),
+      sizes,
+      fc.array(fc.nat(140), { minLength: 3, maxLength: 6 }),
+      async (chosen, size, hours) => {
+        const over = await bedWith(worldOf(chosen));
+        const { bed, core } = over;
+        await fill(bed, core, size);
+        const { keyrings, users } = foldedFrom(await readAll(over));
+        const build = await buildOf(bed.lists, 'apiKeys');
+        for (const hour of hours) {
+          const at = instant(Date.UTC(2027, 0, 1, hour));
+          const shown = new Map<string, KeyStatus>();
+          for (const [ownerId, keyring] of keyrings) {
+            const owner = { ...users.get(ownerId)!, mayUseApi: true };
+            for (const key of keyring.keys.values()) {
+              shown.set(key.keyId, keyView(key, owner, presets.qalyptus, at).status);
+            }
+          }
+          for (const status of ['active', 'expired', 'revoked'] as const) {
+            const where = [isKey, ...hasStatus(status, at)];
+            const found = await bed.lists.query(build.id, { where, sort: [], after: null, limit: 10_000 });
+            const expected = [...shown].filter(([, is]) => is === status).map(([id]) => id);
+            assert.equal(found.map(({ id }) => id).sort(), expected.sort(), `${status} at ${at}`);
           }
         }
-        for (const status of ['active', 'expired', 'revoked'] as const) {
-          const where = [isKey, ...hasStatus(status, at)];
-          const found = await bed.lists.query(build.id, { where, sort: [], after: null, limit: 10_000 });
-          const expected = [...shown].filter(([, is]) => is === status).map(([id]) => id);
-          assert.equal(found.map(({ id }) => id).sort(), expected.sort(), `${status} at ${at}`);
-        }
-      }
-    }),
+      },
+    ),
     { numRuns: 60 },
   ));
 
 test('a listed key says what its keyring and its owner say', () =>
   fc.assert(
-    fc.asyncProperty(choices(120), fc.nat(140), async (chosen, hour) => {
+    fc.asyncProperty(choices(120), sizes, fc.nat(140), async (chosen, size, hour) => {
       const over = await bedWith(worldOf(chosen));
       const { bed, core } = over;
-      await projectorOver(bed, core).catchUp();
+      await fill(bed, core, size);
       const { keyrings, users } = foldedFrom(await readAll(over));
       const at = instant(Date.UTC(2027, 0, 1, hour));
       const listed = (await documentsOf(bed.lists, 'apiKeys')).filter(({ kind }) => kind === 'key').map(listedKey);
@@ -145,10 +157,10 @@ test('a listed key says what its keyring and its owner say', () =>
 
 test('a listed user says what their stream says', () =>
   fc.assert(
-    fc.asyncProperty(choices(120), async (chosen) => {
+    fc.asyncProperty(choices(120), sizes, async (chosen, size) => {
       const over = await bedWith(worldOf(chosen));
       const { bed, core } = over;
-      await projectorOver(bed, core).catchUp();
+      await fill(bed, core, size);
       const opened = await readAll(over);
       const { users } = foldedFrom(opened);
       const administrators = new Set<string>();
@@ -175,15 +187,15 @@ test('a listed user says what their stream says', () =>
 
 test('an erasure blanks the lists by itself, and what is filled afterwards is the same', () =>
   fc.assert(
-    fc.asyncProperty(choices(80), async (chosen) => {
+    fc.asyncProperty(choices(80), sizes, async (chosen, size) => {
       const events = worldOf(chosen);
       const { bed, core } = await bedWith(events, { erase: false });
-      await projectorOver(bed, core).catchUp();
+      await fill(bed, core, size);
       const before = await dump(bed.lists);
       for (const { type, stream, at } of events) {
         if (type === 'UserErased') await core.keys.destroy(stream.slice('user-'.length), at);
       }
-      const again = await projectorOver(bed, core);
+      const again = projectorOver(bed, core);
       for (const { schema } of everyList) {
         const { count, differences } = await again.verify(schema.name, () => {}, new AbortController().signal);
         assert.is(count, 0, JSON.stringify(differences));
