@@ -30,7 +30,7 @@ export const querySql = (table: ListTable, { where, sort, after, limit }: Query,
   const { source, rest } = sourceSql(table, where, driver);
   const keys = keysOf(sort);
   const columns = ['id', ...table.columns.map(({ sql }) => sql), 'rest'].map((column) => `t.${column}`).join(', ');
-  const idSql = driver !== null && keys.length === 1 ? 'v.id' : 't.id';
+  const idSql = driver === null ? 't.id' : 'v.id';
   const keySql = ({ column }: Sort) => (column === 'id' ? idSql : `t.${columnSql(column)}`);
   const order = keys.map((key) => `${keySql(key)} ${key.descending ? 'DESC' : 'ASC'}`).join(', ');
   const statement = (bounds: readonly Sql[]): Sql => {
