@@ -1,11 +1,23 @@
 import { apiKeyRoutes, type OwnKeysContext } from './resources/apiKeys.ts';
+import { meRoutes } from './resources/me.ts';
+import { type PasswordContext, passwordRoutes } from './resources/password.ts';
+import { type ProfileContext, profileRoutes } from './resources/profile.ts';
+import { type SessionContext, sessionRoutes } from './resources/session.ts';
+import { type SessionsContext, sessionsRoutes } from './resources/sessions.ts';
 import type { Route } from './route.ts';
 
 /**
  * What all resources need together; each declares its own part. A new resource adds its context here and its routes
  * below, then `npm run docs` writes them into docs/calls.md.
  */
-export type RoutesContext = OwnKeysContext;
+export type RoutesContext = OwnKeysContext & SessionContext & SessionsContext & ProfileContext & PasswordContext;
 
 /** Every call that Express answers. */
-export const allRoutes = (context: RoutesContext): readonly Route[] => [...apiKeyRoutes(context)];
+export const allRoutes = (context: RoutesContext): readonly Route[] => [
+  ...sessionRoutes(context),
+  ...sessionsRoutes(context),
+  ...meRoutes(context),
+  ...profileRoutes(context),
+  ...passwordRoutes(context),
+  ...apiKeyRoutes(context),
+];

@@ -36,14 +36,6 @@ const cidrs = z.string().transform((value, context) => {
   return z.NEVER;
 });
 
-const keyBytes = z.string().transform((value, context) => {
-  const text = value.trim();
-  const bytes = /^[0-9a-f]{64}$/i.test(text) ? Buffer.from(text, 'hex') : Buffer.from(text, 'base64');
-  if (bytes.length === 32) return new Uint8Array(bytes);
-  context.addIssue({ code: 'custom', message: 'must be 32 bytes as hex or base64' });
-  return z.NEVER;
-});
-
 const address = z
   .string()
   .trim()
@@ -73,8 +65,8 @@ const variables = z.object({
   KEYLEDGER_MONGODB: connection('mongodb', 'mongodb+srv').optional(),
   KEYLEDGER_NATS: connection('nats', 'tls').optional(),
   KEYLEDGER_SMTP_URL: connection('smtp', 'smtps').optional(),
-  KEYLEDGER_MASTER_KEY: keyBytes.optional(),
-  KEYLEDGER_PEPPER: keyBytes.optional(),
+  KEYLEDGER_MASTER_KEY: z.string().optional(),
+  KEYLEDGER_PEPPER: z.string().optional(),
   KEYLEDGER_ROLE: z.enum(['all', 'api', 'worker'], 'must be all, api or worker').default('all'),
   KEYLEDGER_FORWARD_AUTH_FROM: cidrs.default(['127.0.0.0/8', '::1']),
   KEYLEDGER_LOG_LEVEL: z
@@ -137,6 +129,12 @@ export const readConfiguration = (environment: Environment) => {
     throw new ConfigurationError(`${String(issue?.path[0])}: ${issue?.message}`);
   }
   const value = parsed.data;
+  const server = (['KEYLEDGER_EVENTSTORE', 'KEYLEDGER_MONGODB', 'KEYLEDGER_NATS', 'KEYLEDGER_SMTP_URL'] as const).find(
+    (name) => value[name] !== undefined,
+  );
+  if (server !== undefined) throw new ConfigurationError(`${server}: this release runs embedded and takes no server`);
+  if (value.KEYLEDGER_ROLE !== 'all')
+    throw new ConfigurationError('KEYLEDGER_ROLE: an embedded installation is one process, which does all');
   if ((value.KEYLEDGER_ADMIN_EMAIL === undefined) !== (value.KEYLEDGER_ADMIN_PASSWORD === undefined))
     throw new ConfigurationError('KEYLEDGER_ADMIN_EMAIL and KEYLEDGER_ADMIN_PASSWORD go together: give both or none');
   return {
@@ -155,8 +153,8 @@ export const readConfiguration = (environment: Environment) => {
     mongodb: value.KEYLEDGER_MONGODB ?? null,
     nats: value.KEYLEDGER_NATS ?? null,
     smtpUrl: value.KEYLEDGER_SMTP_URL ?? null,
-    masterKey: value.KEYLEDGER_MASTER_KEY ?? null,
-    pepper: value.KEYLEDGER_PEPPER ?? null,
+    /** As they were given; adapters/node reads them. */
+    keys: { KEYLEDGER_MASTER_KEY: value.KEYLEDGER_MASTER_KEY, KEYLEDGER_PEPPER: value.KEYLEDGER_PEPPER },
     role: value.KEYLEDGER_ROLE,
     logLevel: value.KEYLEDGER_LOG_LEVEL,
   };

@@ -1,5 +1,5 @@
-/** Work on a list, while it goes on: how far of how much, in events, and what is being done. */
-export type Progress = { readonly list: string; readonly done: number; readonly total: number | null };
+/** Work on a list, while it goes on. `events`: read so far; `done`: 0..1, an estimate. */
+export type Progress = { readonly list: string; readonly events: number; readonly done: number };
 
 /** A difference between a list and a fresh replay of the log. */
 export type Difference = { readonly list: string; readonly id: string; readonly detail: string };

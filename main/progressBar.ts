@@ -9,11 +9,8 @@ const barOf = (part: number) => {
 
 const number = new Intl.NumberFormat('en');
 
-const lineOf = ({ list, done, total }: Progress): string => {
-  if (total === null) return `${list}  ${number.format(done)} events`;
-  const part = total === 0 ? 1 : Math.min(1, done / total);
-  return `${list}  ${barOf(part)}  ${Math.floor(part * 100)} %  ${number.format(done)} of ${number.format(total)} events`;
-};
+const lineOf = ({ list, events, done }: Progress): string =>
+  `${list}  ${barOf(done)}  ${Math.floor(done * 100)} %  ${number.format(events)} events`;
 
 /**
  * Shows how far work has come: one line that is written over where somebody watches a terminal, else a line for each
@@ -28,7 +25,7 @@ export const progressBar = (out: NodeJS.WriteStream) => {
         if (list !== '' && list !== step.list) out.write('\n');
         out.write(`\r\u001b[2K${lineOf(step)}`);
       } else {
-        const now = step.total ? Math.floor((step.done / step.total) * 10) : -1;
+        const now = Math.floor(step.done * 10);
         if (list !== step.list || now !== tenth) out.write(`${lineOf(step)}\n`);
         tenth = now;
       }

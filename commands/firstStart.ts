@@ -1,0 +1,126 @@
+import { isRejection } from '../domain/decider.ts';
+import { installation, installationStream } from '../domain/installation.ts';
+import { presets } from '../domain/presets.ts';
+import type { Command, Execute, Request } from './command.ts';
+import { toBase64, toHex } from './encoding.ts';
+import type { Cryptography, Randomness } from './environment.ts';
+import { readMark } from './mark.ts';
+import type { EventStore } from './ports/eventStore.ts';
+import type { Vault } from './ports/vault.ts';
+import { settingsCommands } from './settings.ts';
+import { vaultTable } from './vaultTable.ts';
+
+// Stored shape of the vault's one row of kind `installation`.
+export type InstallationRow = {
+  readonly installationId: string;
+  readonly epoch: string;
+  readonly state: 'creating' | 'ready';
+  /** HMACs of a constant: whether master key and pepper are those that this vault was made with. */
+  readonly checks: { readonly masterKey: string; readonly pepper: string };
+};
+
+const table = (vault: Vault) => vaultTable<InstallationRow>(vault, 'installation');
+const rowId = 'installation';
+
+export const readInstallationRow = async (vault: Vault): Promise<InstallationRow | null> =>
+  (await table(vault).get(rowId))?.value ?? null;
+
+/** Stores that are not of one installation, or not of one time. Nothing was written. */
+export class WrongStores extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'WrongStores';
+  }
+}
+
+type Deps = {
+  readonly store: EventStore;
+  readonly vault: Vault;
+  readonly crypto: Cryptography;
+  readonly randomness: Randomness;
+  readonly masterKey: Uint8Array;
+  readonly pepper: Uint8Array;
+  /** What an operator calls the two. */
+  readonly names: { readonly log: string; readonly vault: string };
+};
+
+const checksOf = ({ crypto, masterKey, pepper }: Deps): InstallationRow['checks'] => ({
+  masterKey: toBase64(crypto.hmacSha256(masterKey, 'keyledger check')),
+  pepper: toBase64(crypto.hmacSha256(pepper, 'keyledger check')),
+});
+
+const uuid4 = (bytes: Uint8Array): string => {
+  const hex = toHex(bytes);
+  const variant = ((Number.parseInt(hex[16]!, 16) & 3) | 8).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+};
+
+/** Read only: is this one installation, whole, with the keys it was made with? @throws WrongStores, one line naming both */
+export const requireOneInstallation = async (deps: Deps): Promise<InstallationRow | null> => {
+  const { store, vault, names } = deps;
+  const row = await readInstallationRow(vault);
+  const { events } = await store.readStream(installationStream, 0, 1);
+  const created = events[0];
+  if (row === null) {
+    if ((await store.readAll(null, 1)).events.length === 0) return null;
+    throw new WrongStores(`${names.log} has events and ${names.vault} is empty: restore both from one backup`);
+  }
+  const checks = checksOf(deps);
+  if (row.checks.masterKey !== checks.masterKey)
+    throw new WrongStores(`the master key is not the one that ${names.vault} was made with (log: ${names.log})`);
+  if (row.checks.pepper !== checks.pepper)
+    throw new WrongStores(`the pepper is not the one that ${names.vault} was made with (log: ${names.log})`);
+  if (created === undefined) {
+    if (row.state === 'creating' && (await store.readAll(null, 1)).events.length === 0) return row;
+    throw new WrongStores(
+      `${names.vault} belongs to an installation whose events ${names.log} does not have: restore both from one backup`,
+    );
+  }
+  if (created.data['installationId'] !== row.installationId)
+    throw new WrongStores(`${names.log} and ${names.vault} are of two installations: restore both from one backup`);
+  const mark = await readMark(vault);
+  if (mark !== null && (await store.readAt(mark.position))?.id !== mark.eventId)
+    throw new WrongStores(
+      `${names.log} is older than ${names.vault}, or another: the vault knows of an event at ${mark.position} that the log does not have`,
+    );
+  return row;
+};
+
+const createInstallation: Command<{ readonly installationId: string; readonly epoch: string }, null> = {
+  name: 'CreateInstallation',
+  several: false,
+  run: async (input, run) => {
+    const step = await run.step(installation, installationStream, (state) =>
+      installation.decide({ type: 'CreateInstallation', ...input, minReader: 1 }, state),
+    );
+    return isRejection(step) ? step : { result: null };
+  },
+};
+
+/**
+ * Makes the installation where there is none, or goes on where a crash left it: the vault's row, the log's first event,
+ * the first policy, then the row says that it is ready. Each step may be repeated.
+ */
+export const createWhereMissing = async (
+  deps: Deps & { readonly execute: Execute; readonly request: () => Request },
+): Promise<InstallationRow> => {
+  const rows = table(deps.vault);
+  let row = await requireOneInstallation(deps);
+  if (row?.state === 'ready') return row;
+  if (row === null) {
+    const [installationId, epoch] = [uuid4(deps.randomness.bytes(16)), uuid4(deps.randomness.bytes(16))];
+    await rows.put(rowId, { installationId, epoch, state: 'creating', checks: checksOf(deps) }, 'absent');
+    // Whoever lost against another process takes what that one put.
+    row = (await requireOneInstallation(deps))!;
+  }
+  const { installationId, epoch } = row;
+  const created = await deps.execute(createInstallation, { installationId, epoch }, deps.request());
+  if (isRejection(created)) throw new Error(`the installation cannot be made: ${created.rejected}`);
+  const { preset: _preset, ...values } = presets.qalyptus;
+  const change = { preset: 'qalyptus', ...values } as const;
+  const policy = await deps.execute(settingsCommands.changeKeyPolicy, { change }, deps.request());
+  if (isRejection(policy)) throw new Error(`the first policy cannot be set: ${policy.rejected}`);
+  const ready: InstallationRow = { ...row, state: 'ready' };
+  await rows.put(rowId, ready, 'any');
+  return ready;
+};

@@ -1,0 +1,88 @@
+import { isRejection, type Rejection } from '../domain/decider.ts';
+import type { UserId } from '../domain/ids.ts';
+import { keyringFold, keyringStream } from '../domain/keyring.ts';
+import { userStream } from '../domain/user.ts';
+import { user } from '../domain/userDecider.ts';
+import { emailClaims } from '../workers/emailClaims.ts';
+import { eraser } from '../workers/eraser.ts';
+import { expiryWorker } from '../workers/expiry.ts';
+import { intentsFinisher } from '../workers/intentsFinisher.ts';
+import { keyringCloser } from '../workers/keyringCloser.ts';
+import { lastUseFlusher } from '../workers/lastUseFlusher.ts';
+import { publisher } from '../workers/publisher.ts';
+import { secretShredder } from '../workers/secretShredder.ts';
+import { vaultTidier } from '../workers/vaultTidier.ts';
+import type { Worker } from '../workers/worker.ts';
+import type { Inside } from './core.ts';
+
+const refused = (doing: string, { rejected }: Rejection) => new Error(`${doing} was refused: ${rejected}`);
+
+/** What runs by itself, each a worker of its own; the lists' projector is one of them. */
+export const backgroundWorkers = (inside: Inside): readonly Worker[] => {
+  const { stores, parts, core, execute, handler, commands, request, folds } = inside;
+  const { lists, bus } = stores;
+
+  const releaseEmail = async (release: { claim: string; userId: UserId }, cause: Parameters<typeof request>[1]) => {
+    const outcome = await execute(commands.releaseEmail, release, request('worker', cause));
+    if (isRejection(outcome)) throw refused('releasing an address', outcome);
+  };
+
+  return [
+    inside.projector,
+    expiryWorker({
+      ...parts,
+      lists,
+      reader: inside.listReader,
+      expireKeys: async (ownerId) => {
+        const outcome = await execute(commands.expireKeys, { ownerId }, request('worker'));
+        if (isRejection(outcome)) throw refused('recording expiries', outcome);
+        return outcome.result.expired > 0 ? outcome.position : null;
+      },
+    }),
+    keyringCloser({
+      ...parts,
+      closeKeyring: async (closing, cause) => {
+        const outcome = await execute(commands.closeKeyring, closing, request('worker', cause));
+        if (isRejection(outcome)) throw refused('closing a keyring', outcome);
+      },
+    }),
+    emailClaims({
+      ...parts,
+      completeClaim: async (claim, cause) => {
+        const outcome = await execute(commands.completeClaim, claim, request('worker', cause));
+        if (isRejection(outcome)) throw refused('completing a claim', outcome);
+      },
+      releaseEmail,
+      releaseEmailOf: async (userId, cause) => {
+        const claim = await folds.read(user, userStream(userId), ({ state }) => state?.claim ?? null);
+        if (claim !== null) await releaseEmail({ claim, userId }, cause);
+      },
+    }),
+    secretShredder({
+      ...parts,
+      destroySecrets: handler.destroySecrets,
+      keysOf: (ownerId, upToEpoch) =>
+        folds.read(keyringFold, keyringStream(ownerId), ({ state }) =>
+          [...state.keys.values()].filter((key) => key.ownerEpoch <= upToEpoch).map((key) => key.keyId),
+        ),
+    }),
+    eraser({
+      ...parts,
+      destroyPersonKey: core.keys.destroy,
+      dropCaches: (userId) => {
+        core.keys.drop(userId);
+        folds.drop(userId);
+      },
+    }),
+    intentsFinisher({
+      ...parts,
+      finishIntents: async (signal) => {
+        await handler.finishIntents(inside.registry, 10_000, signal);
+        await handler.flush();
+      },
+    }),
+    lastUseFlusher({ ...parts, lastUse: inside.lastUse }),
+    publisher({ ...parts, index: inside.reader, bus, processId: inside.processId }),
+    vaultTidier(parts),
+  ];
+};

@@ -1,0 +1,144 @@
+import { randomUUID } from 'node:crypto';
+import { nodeCryptography } from '../adapters/node/crypto.ts';
+import { systemRandomness } from '../adapters/node/randomness.ts';
+import { systemScheduler } from '../adapters/node/scheduler.ts';
+import { systemClock } from '../adapters/node/systemClock.ts';
+import { apiKeyCommands } from '../commands/apiKeys.ts';
+import { claimCommands } from '../commands/claims.ts';
+import type { Request } from '../commands/command.ts';
+import { createCore } from '../commands/core.ts';
+import { emailAddresses } from '../commands/emailAddresses.ts';
+import { keySecrets } from '../commands/keySecrets.ts';
+import { settingsCommands } from '../commands/settings.ts';
+import { userCommands } from '../commands/users.ts';
+import { sealedTable } from '../commands/vaultTable.ts';
+import type { ActorKind } from '../domain/event.ts';
+import { instant } from '../domain/instant.ts';
+import { apiKeysList } from '../projections/lists/apiKeys.ts';
+import { auditEventsList } from '../projections/lists/auditEvents.ts';
+import { usersList } from '../projections/lists/users.ts';
+import { createIndexReader } from '../workers/indexReader.ts';
+import { createLastUse, type UseRow } from '../workers/lastUse.ts';
+import { fillLastUse, showLastUse } from '../workers/lastUseFlusher.ts';
+import { createListReader } from '../workers/listReader.ts';
+import { createProjector } from '../workers/projector.ts';
+import type { Stores } from './embeddedStores.ts';
+import type { Logger } from './log.ts';
+
+export const environment = {
+  clock: systemClock(),
+  crypto: nodeCryptography(),
+  randomness: systemRandomness(),
+  scheduler: systemScheduler(),
+};
+
+export type Inside = ReturnType<typeof wireInside>;
+
+/** Everything over one set of stores that knows no HTTP and does not run by itself yet. */
+export const wireInside = (stores: Stores, log: Logger) => {
+  const { store, vault, lists } = stores;
+  const { clock, crypto, scheduler } = environment;
+  const now = () => instant(clock.now());
+  const processId = randomUUID();
+
+  // The index is fed by a reader that needs the codec, and the commands wait for the reader: the codec comes first in time.
+  const reader = createIndexReader({
+    store,
+    view: (event) => core.codec.view(event),
+    blobs: lists,
+    sha256: crypto.sha256,
+    clock,
+    scheduler,
+    onTrouble: (what, error) => log.error({ err: error }, what),
+  });
+  const keyEnded = (keyId: string): boolean => {
+    const code = reader.proven(Number.POSITIVE_INFINITY)?.codeOf(keyId, clock.now()) ?? null;
+    return code === 'revoked' || code === 'expired' || code === 'owner-inactive';
+  };
+  const core = createCore({
+    ...environment,
+    store,
+    vault,
+    lists,
+    masterKey: stores.masterKey,
+    processId,
+    afterAppend: async (position) => {
+      await reader.afterAppend(position);
+    },
+    keyEnded,
+    report: (error, doing) => log.warn({ err: error }, doing),
+  });
+  const { codec, handler, boxes, folds, purposeKeys } = core;
+
+  const useTable = sealedTable<UseRow>(vault, 'last-use', boxes);
+  const lastUse = createLastUse({
+    table: useTable,
+    clock,
+    scheduler,
+    onWritten: showLastUse(lists),
+    onTrouble: (error) => log.warn({ err: error }, 'last use could not be written and is tried again'),
+  });
+  const parts = { clock, scheduler, log, store, vault, codec };
+  const projector = createProjector({
+    ...parts,
+    lists,
+    projections: [usersList, apiKeysList, auditEventsList],
+    fillVolatile: fillLastUse(lists, useTable),
+  });
+  const listReader = createListReader({ ...parts, lists, moved: projector.moved });
+
+  const addresses = emailAddresses({ crypto, purposeKeys });
+  const secrets = keySecrets(vault, boxes);
+  const commands = {
+    ...apiKeyCommands({ crypto, secrets }),
+    ...userCommands({ addresses }),
+    ...settingsCommands,
+    ...claimCommands,
+  };
+
+  /** For what nobody asked for over HTTP. */
+  const request = (
+    kind: ActorKind,
+    cause?: { readonly causationId: string; readonly correlationId: string },
+  ): Request => ({
+    at: now(),
+    actor: { kind, id: null },
+    ip: null,
+    userAgent: null,
+    requestId: null,
+    correlationId: cause?.correlationId ?? randomUUID(),
+    causationId: cause?.causationId ?? null,
+    idempotency: null,
+    ifMatch: null,
+  });
+
+  return {
+    stores,
+    log,
+    now,
+    processId,
+    reader,
+    core,
+    codec,
+    folds,
+    boxes,
+    purposeKeys,
+    execute: handler.execute,
+    handler,
+    lastUse,
+    useTable,
+    parts,
+    projector,
+    listReader,
+    addresses,
+    secrets,
+    commands,
+    request,
+    /** Every command that appends to more than one stream, by name: what a crash left of one is finished from here. */
+    registry: Object.fromEntries(
+      Object.values(commands)
+        .filter((command) => command.several)
+        .map((command) => [command.name, command as never]),
+    ),
+  };
+};

@@ -1,0 +1,130 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isCommonPassword } from '../adapters/node/commonPasswords.ts';
+import type { PasswordHasher, Randomness } from '../commands/environment.ts';
+import { isRejection } from '../domain/decider.ts';
+import { emailClaim, emailClaimStream } from '../domain/emailClaim.ts';
+import type { UserId } from '../domain/ids.ts';
+import { choosePassword } from '../domain/password.ts';
+import { administratorRole, roles, rolesStream } from '../domain/roles.ts';
+import { userStream } from '../domain/user.ts';
+import { user } from '../domain/userDecider.ts';
+import type { Inside } from './core.ts';
+import { OperationError } from './operations.ts';
+import { StartError } from './startError.ts';
+
+export const defaultEmail = 'admin@localhost';
+
+type Deps = { readonly inside: Inside; readonly hasher: PasswordHasher; readonly randomness: Randomness };
+
+/** 24 characters without those that are easily mistaken for one another: about 138 bits. */
+const newPassword = (randomness: Randomness): string => {
+  const letters = 'abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789';
+  const fair = 256 - (256 % letters.length);
+  let text = '';
+  while (text.length < 24)
+    for (const byte of randomness.bytes(32))
+      if (byte < fair && text.length < 24) text += letters[byte % letters.length];
+  return text;
+};
+
+/** The password in the file; a file that a crash left behind is used again, so that it is never one that does not work. */
+const passwordIn = (file: string, randomness: Randomness): string => {
+  if (existsSync(file)) {
+    const password = readFileSync(file, 'utf8').trim();
+    if (password !== '') return password;
+  }
+  const password = newPassword(randomness);
+  writeFileSync(file, `${password}\n`, { mode: 0o600, flush: true });
+  return password;
+};
+
+const holderOf = async ({ inside }: Deps, email: string): Promise<UserId | null> => {
+  const address = inside.addresses.signInAddress(email);
+  if (address === null) throw new OperationError(`${email} is no e-mail address`);
+  return inside.folds.read(emailClaim, emailClaimStream(address.claim), ({ state }) => state?.userId ?? null);
+};
+
+/** Whoever has the address is administrator and signs in with the password; nobody has it: they are made. */
+const makeAdministrator = async (deps: Deps, email: string, password: string, mustChangePassword: boolean) => {
+  const { execute, commands, request } = deps.inside;
+  const passwordHash = await deps.hasher.hash(password);
+  const holder = await holderOf(deps, email);
+  const outcome =
+    holder === null
+      ? await execute(
+          commands.registerUser,
+          {
+            kind: 'human',
+            email,
+            passwordHash,
+            externalProvider: null,
+            mustChangePassword,
+            invite: false,
+            profile: {},
+            roles: [administratorRole],
+            groups: [],
+            organizations: [],
+          },
+          request('cli'),
+        )
+      : await execute(commands.recoverAdministrator, { userId: holder, passwordHash }, request('cli'));
+  if (isRejection(outcome)) throw new OperationError(`${email} cannot be made administrator: ${outcome.rejected}`);
+  return outcome.result.userId;
+};
+
+const checkedPassword = (password: string): string => {
+  const chosen = choosePassword({ password, confirmation: null, twoFactor: false }, isCommonPassword);
+  if (isRejection(chosen)) throw new StartError(`KEYLEDGER_ADMIN_PASSWORD: ${chosen.rejected}`);
+  return chosen.password;
+};
+
+const initialFile = (folder: string) => join(folder, 'initial-admin');
+
+/**
+ * As long as nobody was ever made administrator: with the configured address and password, else admin@localhost with a
+ * password in a file that only the server's user can read. @returns the file, while it holds a password that works
+ */
+export const ensureFirstAdministrator = async (
+  deps: Deps,
+  folder: string,
+  configured: { readonly email: string; readonly password: string } | null,
+): Promise<string | null> => {
+  const file = initialFile(folder);
+  const granted = await deps.inside.folds.read(
+    roles,
+    rolesStream,
+    ({ revision, state }) => revision >= 0 && state.administrators.length > 0,
+  );
+  if (granted) return existsSync(file) ? file : null;
+  if (configured !== null) {
+    await makeAdministrator(deps, configured.email, checkedPassword(configured.password), false);
+    return null;
+  }
+  await makeAdministrator(deps, defaultEmail, passwordIn(file, deps.randomness), true);
+  return file;
+};
+
+/** Takes the file away once its password no longer works. Resolves when there is none, or at the signal. */
+export const removeUsedPassword = async ({ inside }: Deps, folder: string, signal: AbortSignal): Promise<void> => {
+  const file = initialFile(folder);
+  const holder = await holderOf({ inside } as Deps, defaultEmail);
+  if (holder === null) return;
+  while (!signal.aborted && existsSync(file)) {
+    const waiting = await inside.folds.read(user, userStream(holder), ({ state, position }) =>
+      state?.mustChangePassword ? { position } : null,
+    );
+    if (waiting === null) return rmSync(file, { force: true });
+    await inside.stores.store.changed(inside.reader.position() ?? waiting.position, signal);
+    await inside.parts.scheduler.sleep(200, signal);
+  }
+};
+
+/** For the command line: a password in a file of its own, for an administrator who can sign in with it. */
+export const recoverAdministrator = async (deps: Deps, folder: string, email: string | null) => {
+  const file = join(folder, 'recovered-admin');
+  rmSync(file, { force: true });
+  const address = email ?? defaultEmail;
+  await makeAdministrator(deps, address, passwordIn(file, deps.randomness), false);
+  return { email: address, passwordFile: file };
+};

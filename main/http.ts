@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import { isCommonPassword } from '../adapters/node/commonPasswords.ts';
+import { createApp } from '../api/app.ts';
+import { cookiesFor } from '../api/cookies.ts';
+import { createCursors } from '../api/cursor.ts';
+import type { Acknowledgement } from '../api/dataPlane/context.ts';
+import { createDataPlane } from '../api/dataPlane.ts';
+import { allRoutes } from '../api/routes.ts';
+import { clientErrorAnswer, serverLimits } from '../api/serverLimits.ts';
+import { accountCommands } from '../commands/account.ts';
+import { createBackground } from '../commands/background.ts';
+import { createDevices } from '../commands/devices.ts';
+import { toHex } from '../commands/encoding.ts';
+import type { PasswordHasher } from '../commands/environment.ts';
+import { Failure } from '../commands/failure.ts';
+import { createIdentity } from '../commands/identity.ts';
+import { createLanes } from '../commands/lanes.ts';
+import { createSessions } from '../commands/sessions.ts';
+import { createSignIn, type Load } from '../commands/signIn.ts';
+import { createThrottling } from '../commands/throttling.ts';
+import { vaultTable } from '../commands/vaultTable.ts';
+import type { Worker } from '../workers/worker.ts';
+import type { Configuration } from './configuration.ts';
+import { environment, type Inside } from './core.ts';
+import { credentialsOf } from './credentials.ts';
+import { historyOf } from './history.ts';
+
+/** The server, and what of it must be brought to an end by hand. */
+export type Front = {
+  readonly server: Server;
+  /** Ends what never ends by itself: streams. */
+  readonly endStreams: () => void;
+  /** What was begun beside an answer is over. */
+  readonly settled: () => Promise<void>;
+};
+
+/** HTTP over everything inside: verification on the bare server, people's calls in Express behind it. */
+export const wireHttp = (
+  inside: Inside,
+  configuration: Configuration,
+  hasher: PasswordHasher,
+  workers: readonly Worker[],
+): Front => {
+  const { stores, log, now, reader, codec, folds, boxes, purposeKeys, execute, listReader } = inside;
+  const { vault, store } = stores;
+  const { clock, crypto, scheduler } = environment;
+  const newRequestId = () => randomUUID();
+  const unexpected = (error: unknown, requestId: string) => log.error({ err: error, requestId }, 'a request failed');
+
+  const shared = { ...environment, vault, boxes, purposeKeys, store };
+  const sessions = createSessions(shared);
+  const throttling = createThrottling(shared);
+  const lanes = createLanes();
+  const devices = createDevices(shared);
+  const background = createBackground((error, doing) => log.warn({ err: error }, doing));
+  const load: Load = (fold, stream) => folds.read(fold, stream, (loaded) => ({ ...loaded }));
+  const checking = { throttling, lanes, hasher, load, sessions };
+  const identity = createIdentity(checking);
+  const signIn = createSignIn({ ...checking, execute, devices, background, addresses: inside.addresses });
+  const commands = {
+    ...inside.commands,
+    ...accountCommands({ sessions, identity, hasher, isCommonPassword }),
+  };
+
+  const isHttps = configuration.publicUrl?.protocol === 'https:';
+  const cookies = cookiesFor(isHttps);
+  const acknowledgements = vaultTable<Acknowledgement>(vault, 'subscriber');
+  const cursors = createCursors(crypto, purposeKeys('cursors'));
+  const asOf = () => {
+    const proof = reader.proof();
+    return {
+      position: reader.position(),
+      lagMs: proof === null ? 0 : Math.max(0, clock.monotonic() - proof.monotonic),
+    };
+  };
+
+  // One object for all resources: each takes the part that it declares.
+  const context = {
+    execute,
+    handler: inside.handler,
+    commands,
+    now,
+    load,
+    folds,
+    codec,
+    store,
+    lists: stores.lists,
+    listReader,
+    projector: inside.projector,
+    reader,
+    clock,
+    cursors,
+    asOf,
+    sessions,
+    identity,
+    signIn,
+    cookies,
+    hasher,
+    isCommonPassword,
+    acknowledgements,
+    workers,
+    sha256: crypto.sha256,
+    sha256Hex: (text: string) => toHex(crypto.sha256(text)),
+    ...historyOf(inside),
+    lastUse: async (keyId: string) => inside.lastUse.of(keyId) ?? (await inside.useTable.get(keyId))?.value ?? null,
+  };
+  const routes = allRoutes(context);
+
+  const app = createApp(routes, {
+    credentials: credentialsOf(inside, sessions, cookies.session),
+    publicOrigin: configuration.publicUrl?.origin ?? null,
+    trustedProxies: configuration.trustedProxies,
+    now,
+    newRequestId,
+    waitFor: async (position) => {
+      if (!(await reader.waitFor(position, 2_000))) throw new Failure('not-caught-up', 'not read that far yet');
+    },
+    unexpected,
+  });
+  const plane = createDataPlane({
+    reader,
+    sha256: crypto.sha256,
+    clock,
+    scheduler,
+    newRequestId,
+    markUse: inside.lastUse.mark,
+    acknowledgements,
+    unexpected,
+  });
+  const server = createServer(serverLimits, (request, response) => {
+    if (!plane.handle(request, response)) app(request, response);
+  });
+  server.on('clientError', clientErrorAnswer(newRequestId));
+  return { server, endStreams: plane.close, settled: background.settled };
+};

@@ -1,0 +1,208 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { UnusableKey } from '../adapters/node/keyFiles.ts';
+import { passwordHasher } from '../adapters/node/passwordHasher.ts';
+import { DataRefused } from '../adapters/sqlite/errors.ts';
+import { createWhereMissing, requireOneInstallation, WrongStores } from '../commands/firstStart.ts';
+import { requireCheckpointsInLog, WrongStore } from '../workers/checkpoints.ts';
+import { WrongLog } from '../workers/indexReader.ts';
+import { UnknownList } from '../workers/projector.ts';
+import type { Worker } from '../workers/worker.ts';
+import { backgroundWorkers } from './background.ts';
+import type { Configuration } from './configuration.ts';
+import { controlOf, openControl } from './control.ts';
+import { environment, type Inside, wireInside } from './core.ts';
+import { openEmbeddedStores, type Stores } from './embeddedStores.ts';
+import { ensureFirstAdministrator, recoverAdministrator, removeUsedPassword } from './firstAdministrator.ts';
+import { wireHttp } from './http.ts';
+import { createLog, type Logger } from './log.ts';
+import { OperationError, type Operations } from './operations.ts';
+import { StartError } from './startError.ts';
+
+/** How long after SIGTERM the process may take at most: what is not finished then is finished at the next start. */
+const goodbyeMs = 9_000;
+
+const openStores = async (configuration: Configuration): Promise<Stores> => {
+  try {
+    return await openEmbeddedStores(configuration, environment.clock);
+  } catch (error) {
+    if (error instanceof DataRefused || error instanceof UnusableKey) throw new StartError(error.message);
+    throw error;
+  }
+};
+
+const hasherFor = (stores: Stores) => passwordHasher({ pepper: stores.pepper });
+
+type Running = {
+  readonly inside: Inside;
+  readonly workers: readonly Worker[];
+  readonly hasher: ReturnType<typeof passwordHasher>;
+  readonly operations: Operations;
+  /** Ends everything that runs by itself, then closes the stores. */
+  readonly stop: () => Promise<void>;
+};
+
+/** Checks that the stores belong together, before anything is written. @throws StartError */
+const checkStores = async (stores: Stores) => {
+  try {
+    await requireOneInstallation({ ...environment, ...stores });
+    await requireCheckpointsInLog(stores.store, stores.vault, stores.lists);
+  } catch (error) {
+    if (error instanceof WrongStores) throw new StartError(error.message);
+    if (error instanceof WrongStore)
+      throw new StartError(
+        `${stores.names.log} is older than what ${stores.names.vault} and the lists have seen, or another: ${error.message}`,
+      );
+    throw error;
+  }
+};
+
+const operationsOf = (inside: Inside, hasher: Running['hasher'], folder: string, signal: AbortSignal): Operations => {
+  const { projector, listReader } = inside;
+  const named = async (names: readonly string[]) =>
+    names.length > 0 ? names : (await listReader.states()).map(({ name }) => name);
+  const explained = (error: unknown): never => {
+    throw error instanceof UnknownList ? new OperationError(error.message) : error;
+  };
+  return {
+    rebuildLists: async (names, progress) => {
+      for (const list of await named(names))
+        await projector.rebuild(list, ({ events, done }) => progress({ list, events, done }), signal).catch(explained);
+    },
+    verifyLists: async (names, progress) => {
+      const found: { list: string; id: string; detail: string }[] = [];
+      for (const list of await named(names)) {
+        const { differences } = await projector
+          .verify(list, ({ events, done }) => progress({ list, events, done }), signal)
+          .catch(explained);
+        for (const { id, ...difference } of differences as readonly ({ id: string } & object)[])
+          found.push({ list, id, detail: JSON.stringify(difference) });
+      }
+      return found;
+    },
+    recoverAdministrator: (email) =>
+      recoverAdministrator({ inside, hasher, randomness: environment.randomness }, folder, email),
+  };
+};
+
+/** Everything but HTTP: checked, caught up with the log, first start done, workers running. */
+const start = async (configuration: Configuration, log: Logger): Promise<Running> => {
+  const stores = await openStores(configuration);
+  const ending = new AbortController();
+  const closing: (() => Promise<unknown>)[] = [stores.close];
+  const stop = async () => {
+    ending.abort();
+    for (const end of closing.reverse()) await end();
+  };
+  try {
+    await checkStores(stores);
+    const hasher = hasherFor(stores);
+    closing.push(hasher.close);
+    for (const file of stores.madeKeys) log.info({ file }, 'made a key; keep a copy of it apart from the data');
+    const inside = wireInside(stores, log);
+    closing.push(() => inside.handler.flush());
+    await inside.reader.open();
+    const reading = inside.reader.run(ending.signal);
+    closing.push(() => reading);
+
+    const { execute, request } = inside;
+    await createWhereMissing({ ...environment, ...stores, execute, request: () => request('cli') });
+    await inside.handler.finishIntents(inside.registry, 0);
+    const administrator = { inside, hasher, randomness: environment.randomness };
+    const file = await ensureFirstAdministrator(administrator, configuration.data, configuration.firstAdministrator);
+    if (file !== null) {
+      log.info({ file }, 'the first administrator signs in as admin@localhost with the password in this file');
+      const watching = removeUsedPassword(administrator, configuration.data, ending.signal);
+      closing.push(() => watching);
+    }
+    const workers = backgroundWorkers(inside);
+    const running = Promise.all(workers.map((worker) => worker.run(ending.signal)));
+    closing.push(() => running);
+    const operations = operationsOf(inside, hasher, configuration.data, ending.signal);
+    return { inside, workers, hasher, operations, stop };
+  } catch (error) {
+    await stop();
+    if (error instanceof WrongLog)
+      throw new StartError(
+        `${stores.names.log} is older than the lists beside ${stores.names.vault}, or another: ${error.message}`,
+      );
+    throw error;
+  }
+};
+
+const listen = async (running: Running, configuration: Configuration) => {
+  const front = wireHttp(running.inside, configuration, running.hasher, running.workers);
+  const { server } = front;
+  server.listen(configuration.port, configuration.host);
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new StartError(
+      `KEYLEDGER_HOST, KEYLEDGER_PORT: cannot listen on ${configuration.host}:${configuration.port} (${code})`,
+    );
+  }
+  const { port, address, family } = server.address() as AddressInfo;
+  const host = family === 'IPv6' ? `[${address}]` : address;
+  return {
+    url: `http://${host}:${port}`,
+    close: async () => {
+      const closed = once(server, 'close');
+      server.close();
+      front.endStreams();
+      server.closeIdleConnections();
+      await closed;
+      await front.settled();
+    },
+  };
+};
+
+const asked = () =>
+  new Promise<NodeJS.Signals>((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+  });
+
+/** Runs until SIGTERM or SIGINT. @returns the exit code @throws StartError */
+export const serve = async (configuration: Configuration): Promise<number> => {
+  const log = createLog(configuration.logLevel);
+  const signal = asked();
+  const running = await start(configuration, log);
+  try {
+    const front = await listen(running, configuration);
+    const control = await openControl(configuration.data, running.operations, (error) =>
+      log.error({ err: error }, 'an operation failed'),
+    );
+    process.stdout.write(`Keyledger listening on ${front.url}\n`);
+    log.info({ signal: await signal }, 'stopping');
+    // Whoever holds a connection open must not hold the process.
+    setTimeout(() => {
+      log.warn('stopped before everything had finished; the next start goes on from there');
+      process.exit(0);
+    }, goodbyeMs).unref();
+    await front.close();
+    await control.close();
+  } finally {
+    await running.stop();
+  }
+  return 0;
+};
+
+/** For the command line: through the server that runs on the folder, else on the folder itself. */
+export const withOperations = async (
+  configuration: Configuration,
+  work: (on: Operations) => Promise<number>,
+): Promise<number> => {
+  let running: Running;
+  try {
+    running = await start(configuration, createLog('silent'));
+  } catch (error) {
+    if (error instanceof StartError && /is in use by/.test(error.message)) return work(controlOf(configuration.data));
+    throw error;
+  }
+  try {
+    return await work(running.operations);
+  } finally {
+    await running.stop();
+  }
+};
