@@ -2,6 +2,7 @@ import { scheduler } from 'node:timers/promises';
 import { Failure } from '../../commands/failure.ts';
 import type { Build, Condition, Lists, ParkedStream, Query } from '../../commands/ports/lists.ts';
 import { checkConditions, checkQuery } from '../node/listSchema.ts';
+import { closedOnFailure } from './closedOnFailure.ts';
 import { asFailure, DataRefused, isDamage } from './errors.ts';
 import { openWriter, type Writer } from './groupCommit.ts';
 import {
@@ -17,7 +18,7 @@ import {
 } from './listQuery.ts';
 import { type BuildRow, buildNumber, type ListsAnswer, type ListsCommand, toBuild } from './listsFile.ts';
 import { type ListTable, listTable, toDocument } from './listTable.ts';
-import { openReader } from './reader.ts';
+import { openReader, type Reader } from './reader.ts';
 import { createReaderThread } from './readerThread.ts';
 import { prepareStatements } from './statements.ts';
 
@@ -40,7 +41,14 @@ export const openLists = async ({
   module = new URL('./listsFile.ts', import.meta.url),
 }: ListsFile): Promise<Lists> => {
   const writer = await openListsWriter(file, module);
-  const { db, read: readUnexplained, close } = openReader(file);
+  return closedOnFailure(writer, () => listsOf(file, writer, openReader(file)));
+};
+
+const listsOf = (
+  file: string,
+  writer: Writer<ListsCommand, ListsAnswer>,
+  { db, read: readUnexplained, close }: Reader,
+): Lists => {
   const thread = createReaderThread(file);
   const statements = prepareStatements(db);
   const tables = new Map<string, ListTable>();

@@ -1,7 +1,8 @@
 import type { Clock } from '../../commands/environment.ts';
 import type { Vault, VaultRow } from '../../commands/ports/vault.ts';
-import { openWriter } from './groupCommit.ts';
-import { openReader } from './reader.ts';
+import { closedOnFailure } from './closedOnFailure.ts';
+import { openWriter, type Writer } from './groupCommit.ts';
+import { openReader, type Reader } from './reader.ts';
 import { isLive, rowColumns, type VaultAnswer, type VaultCommand } from './vaultFile.ts';
 
 export type VaultFile = {
@@ -22,7 +23,10 @@ export const openVault = async ({
   module = new URL('./vaultFile.ts', import.meta.url),
 }: VaultFile): Promise<Vault> => {
   const writer = await openWriter<VaultCommand, VaultAnswer>({ file, module });
-  const { db, read, close } = openReader(file);
+  return closedOnFailure(writer, () => vaultOf(writer, openReader(file), clock));
+};
+
+const vaultOf = (writer: Writer<VaultCommand, VaultAnswer>, { db, read, close }: Reader, clock: Clock): Vault => {
   const selectRow = db.prepare(`SELECT ${rowColumns} FROM rows WHERE kind = ? AND id = ?`);
   const page = 'kind = ? AND id > ? AND (expiresAt IS NULL OR expiresAt > ?) ORDER BY id LIMIT ?';
   const selectPage = (by: string) => db.prepare(`SELECT ${rowColumns} FROM rows WHERE ${by}${page}`);
