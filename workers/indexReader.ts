@@ -174,8 +174,8 @@ export const createIndexReader = (deps: IndexReaderDeps, options: Partial<IndexR
    * Until something may have been written, somebody calls, or it is time to prove the end again.
    * @returns whether it was the store that woke it
    */
-  const rest = async (afterFalseAlarm: boolean): Promise<boolean> => {
-    if (called) return false;
+  const rest = async (afterFalseAlarm: boolean, signal: AbortSignal): Promise<boolean> => {
+    if (called || signal.aborted) return false;
     const over = new AbortController();
     wake = () => over.abort();
     let byStore = false;
@@ -244,7 +244,7 @@ export const createIndexReader = (deps: IndexReaderDeps, options: Partial<IndexR
         continue;
       }
       if (snapshotDue()) await takeSnapshot();
-      wokenByStore = await rest(wokenByStore && read.events === 0);
+      wokenByStore = await rest(wokenByStore && read.events === 0, signal);
       began = clock.monotonic();
     }
     tell();
