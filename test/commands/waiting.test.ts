@@ -14,7 +14,12 @@ const bed = () => {
   const clock = createManualClock();
   const slept: number[] = [];
   const hurried = hurriedScheduler(clock);
-  const scheduler = { sleep: (ms: number) => (slept.push(ms), hurried.sleep(ms)) };
+  const scheduler = {
+    sleep: (ms: number) => {
+      slept.push(ms);
+      return hurried.sleep(ms);
+    },
+  };
   const waiting: Waiting = { clock, scheduler, randomness: seededRandomness() };
   return { clock, slept, waiting };
 };
