@@ -1,3 +1,4 @@
+import { type AdminKeysContext, adminKeyRoutes } from './resources/admin/apiKeys.ts';
 import { apiKeyRoutes, type OwnKeysContext } from './resources/apiKeys.ts';
 import { meRoutes } from './resources/me.ts';
 import { type PasswordContext, passwordRoutes } from './resources/password.ts';
@@ -10,7 +11,12 @@ import type { Route } from './route.ts';
  * What all resources need together; each declares its own part. A new resource adds its context here and its routes
  * below, then `npm run docs` writes them into docs/calls.md.
  */
-export type RoutesContext = OwnKeysContext & SessionContext & SessionsContext & ProfileContext & PasswordContext;
+export type RoutesContext = OwnKeysContext &
+  AdminKeysContext &
+  SessionContext &
+  SessionsContext &
+  ProfileContext &
+  PasswordContext;
 
 /** Every call that Express answers. */
 export const allRoutes = (context: RoutesContext): readonly Route[] => [
@@ -20,4 +26,5 @@ export const allRoutes = (context: RoutesContext): readonly Route[] => [
   ...profileRoutes(context),
   ...passwordRoutes(context),
   ...apiKeyRoutes(context),
+  ...adminKeyRoutes(context),
 ];

@@ -39,3 +39,5 @@ export const keyForAdministrators = keySchema.extend({
 });
 
 export type KeyShape = z.infer<typeof keySchema>;
+
+export type KeyForAdministrators = z.infer<typeof keyForAdministrators>;

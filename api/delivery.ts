@@ -1,0 +1,71 @@
+import type { EventStore, Position, StoredEvent } from '../commands/ports/eventStore.ts';
+import type { Row, VaultTable } from '../commands/vaultTable.ts';
+import type { UserId } from '../domain/ids.ts';
+import { type Key, keyringStream } from '../domain/keyring.ts';
+import { revocationOf } from '../domain/revocation.ts';
+import { userStream } from '../domain/user.ts';
+import type { Acknowledgement } from './dataPlane/context.ts';
+
+export type DeliveryContext = {
+  readonly store: Pick<EventStore, 'readStream'>;
+  readonly acknowledgements: Pick<VaultTable<Acknowledgement>, 'find'>;
+  /** Of the log. */
+  readonly epoch: () => string | null;
+};
+
+/** Whether a subscriber has confirmed that a key has ended; `acknowledgedAt` null: not yet. */
+export type Delivery = { readonly subscriber: string; readonly acknowledgedAt: string | null };
+
+const endsSomething = (event: StoredEvent | undefined): event is StoredEvent =>
+  event !== undefined && revocationOf(event)?.effect === 'ended';
+
+/** Where the log says that the owner's epoch which the key belongs to ended; null: it has not. */
+const ownerEnded = async (store: DeliveryContext['store'], ownerId: UserId, ownerEpoch: number) => {
+  for (let from = 0; ; ) {
+    const { events, end } = await store.readStream(userStream(ownerId), from, 500);
+    const ending = events.find((event) => endsSomething(event) && event.data.ownerEpoch === ownerEpoch);
+    if (ending !== undefined || end) return ending?.position ?? null;
+    from = events.at(-1)!.revision + 1;
+  }
+};
+
+/** Where the first message stands that told of the key's end. Of what the clock alone has ended, none is told yet. */
+const endOf = async (store: DeliveryContext['store'], ownerId: UserId, key: Key): Promise<Position | null> => {
+  const { events } = await store.readStream(keyringStream(ownerId), key.revision, 1);
+  const own = endsSomething(events[0]) ? events[0].position : null;
+  const owners = await ownerEnded(store, ownerId, key.ownerEpoch);
+  return own !== null && owners !== null ? (own < owners ? own : owners) : (own ?? owners);
+};
+
+/** Every instance of every subscriber, by the subscriber's name. There are as many as there are services. */
+const subscribers = async ({ acknowledgements }: DeliveryContext) => {
+  const rows: Row<Acknowledgement>[] = [];
+  for (let after: string | null = null; ; ) {
+    const page = await acknowledgements.find({}, { after, limit: 200 });
+    rows.push(...page.rows);
+    if (page.last === null) break;
+    after = page.last;
+  }
+  return Map.groupBy(
+    rows.map(({ value }) => value),
+    ({ name }) => name,
+  );
+};
+
+export const countSubscribers = async (context: DeliveryContext): Promise<number> => (await subscribers(context)).size;
+
+/**
+ * Which services have confirmed that a key has ended: a subscriber has when every instance of it has, and the time is
+ * that of the last one's newest confirmation, which covers everything before it. Empty as long as there is nothing to
+ * confirm.
+ */
+export const deliveryOf = async (context: DeliveryContext, ownerId: UserId, key: Key): Promise<readonly Delivery[]> => {
+  const end = await endOf(context.store, ownerId, key);
+  if (end === null) return [];
+  const epoch = context.epoch();
+  return [...(await subscribers(context))].map(([subscriber, instances]) => {
+    const confirmed = instances.every((instance) => instance.epoch === epoch && instance.position >= end);
+    const times = instances.map(({ at }) => at).sort();
+    return { subscriber, acknowledgedAt: confirmed ? times.at(-1)! : null };
+  });
+};
