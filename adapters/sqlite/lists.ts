@@ -1,10 +1,10 @@
-import { scheduler } from 'node:timers/promises';
 import { Failure } from '../../commands/failure.ts';
 import type { Build, Condition, Lists, ParkedStream, Query } from '../../commands/ports/lists.ts';
 import { checkConditions, checkQuery } from '../node/listSchema.ts';
 import { closedOnFailure } from './closedOnFailure.ts';
 import { asFailure, DataRefused, isDamage } from './errors.ts';
 import { openWriter, type Writer } from './groupCommit.ts';
+import { listBlobs, type RunCommand } from './listBlobs.ts';
 import {
   countSql,
   type Driver,
@@ -27,9 +27,6 @@ export type ListsFile = {
   /** Another worker module than the lists' own: for tests that make the disk fail. */
   readonly module?: URL;
 };
-
-/** Bytes of a blob that are copied and written at once. */
-const chunkSize = 1024 * 1024;
 
 /**
  * The lists in one SQLite file, 0600, made where it is missing. Nothing in it is a record: what power takes away is read
@@ -58,8 +55,6 @@ const listsOf = (
   const selectParked = db.prepare(
     'SELECT stream, revision, position, eventId, error, since FROM parked WHERE build = ? ORDER BY position',
   );
-  const selectBlob = db.prepare('SELECT upload, size FROM blobs WHERE name = ? AND complete = 1');
-  const selectChunk = db.prepare('SELECT bytes FROM chunks WHERE upload = ? AND at = ?');
 
   const read = <Result>(work: () => Result): Promise<Result> =>
     readUnexplained(work).catch((error) => {
@@ -98,8 +93,8 @@ const listsOf = (
     }
   };
 
-  const run = async (command: ListsCommand): Promise<ListsAnswer> => {
-    const answer = await writer.run(command);
+  const run: RunCommand = async (command, transfer) => {
+    const answer = await writer.run(command, transfer);
     if (answer === 'gone') throw gone('build' in command ? command.build : '');
     return answer;
   };
@@ -123,36 +118,7 @@ const listsOf = (
       : thread.rows(ranges, query.limit);
   };
 
-  const putBlob = async (name: string, bytes: Uint8Array) => {
-    const upload = (await run({ do: 'beginBlob', name, size: bytes.length })) as number;
-    for (let from = 0, at = 0; from < bytes.length; from += chunkSize, at += 1) {
-      // A copy of its own, so that it can be handed over; one by one, so that there is never more than one.
-      const chunk = Uint8Array.from(bytes.subarray(from, from + chunkSize));
-      await writer.run({ do: 'putChunk', upload, at, bytes: chunk }, [chunk.buffer]);
-    }
-    await run({ do: 'endBlob', upload });
-  };
-
-  const getBlob = async (name: string): Promise<Uint8Array | null> => {
-    for (;;) {
-      const blob = await read(() => selectBlob.get(name) as { upload: number; size: number } | undefined);
-      if (blob === undefined) return null;
-      const bytes = await assemble(blob.upload, blob.size);
-      if (bytes !== null) return bytes;
-    }
-  };
-
-  /** @returns null where it was replaced meanwhile */
-  const assemble = async (upload: number, size: number): Promise<Uint8Array | null> => {
-    const bytes = new Uint8Array(size);
-    for (let from = 0, at = 0; from < size; from += chunkSize, at += 1) {
-      const chunk = await read(() => selectChunk.get(upload, at)?.bytes as Uint8Array | undefined);
-      if (chunk === undefined) return null;
-      bytes.set(chunk, from);
-      await scheduler.yield();
-    }
-    return bytes;
-  };
+  const { putBlob, getBlob, removeBlobs } = listBlobs(db, read, run);
 
   return {
     builds: () => read(() => selectBuilds.all().map((row) => toBuild(row as BuildRow))),
@@ -196,9 +162,7 @@ const listsOf = (
 
     getBlob,
     putBlob,
-    removeBlobs: async (prefix) => {
-      await run({ do: 'removeBlobs', prefix });
-    },
+    removeBlobs,
 
     close: async () => {
       // The writer last: whoever closes last empties the write-ahead log into the file, and a reader cannot.

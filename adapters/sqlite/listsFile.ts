@@ -4,6 +4,7 @@ import type { Batch, Build, Checkpoint, ListSchema } from '../../commands/ports/
 import type { Json } from '../../domain/json.ts';
 import { checkConditions, checkFields, checkPatch, checkSchema } from '../node/listSchema.ts';
 import type { Handler } from './groupCommitProtocol.ts';
+import { type BlobCommand, blobHandler, createBlobs } from './listBlobsFile.ts';
 import { createTable, dropTable, indexingSteps, type ListTable, listTable } from './listTable.ts';
 import { type ListWriter, listWriter } from './listWriter.ts';
 import type { Schema } from './schema.ts';
@@ -18,10 +19,7 @@ export type ListsCommand =
   | { readonly do: 'apply'; readonly build: string; readonly json: string }
   /** json: Patch[] */
   | { readonly do: 'patch'; readonly build: string; readonly json: string }
-  | { readonly do: 'beginBlob'; readonly name: string; readonly size: number }
-  | { readonly do: 'putChunk'; readonly upload: number; readonly at: number; readonly bytes: Uint8Array }
-  | { readonly do: 'endBlob'; readonly upload: number }
-  | { readonly do: 'removeBlobs'; readonly prefix: string };
+  | BlobCommand;
 
 /** `gone`: there is no such build. By command: a build; whether it was applied, or indexing goes on; the upload's number; nothing. */
 export type ListsAnswer = 'gone' | Build | boolean | number | null;
@@ -37,12 +35,7 @@ export const schema: Schema = {
        build INTEGER NOT NULL, stream TEXT NOT NULL, revision INTEGER NOT NULL, position TEXT NOT NULL,
        eventId TEXT NOT NULL, error TEXT NOT NULL, since TEXT NOT NULL, PRIMARY KEY (build, stream)
      ) STRICT, WITHOUT ROWID;
-     -- A blob of a name is there once its upload is complete.
-     CREATE TABLE blobs (
-       upload INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, size INTEGER NOT NULL, complete INTEGER NOT NULL
-     ) STRICT;
-     CREATE INDEX blobsByName ON blobs (name);
-     CREATE TABLE chunks (upload INTEGER NOT NULL, at INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (upload, at)) STRICT;`,
+     ${createBlobs}`,
   ],
 };
 
@@ -77,10 +70,6 @@ export const buildNumber = (buildId: string): number | null => {
 export const handlers = (db: DatabaseSync): Handler<ListsCommand, ListsAnswer> => {
   // Documents hold personal data: what is deleted is overwritten where that costs no more writing. A rebuild likes room.
   db.exec('PRAGMA secure_delete = FAST; PRAGMA cache_size = -32768');
-  // Uploads that a process or thread did not finish.
-  db.exec(`DELETE FROM chunks WHERE upload IN (SELECT upload FROM blobs WHERE complete = 0);
-           DELETE FROM blobs WHERE complete = 0`);
-
   const selectBuild = db.prepare('SELECT * FROM builds WHERE number = ?');
   const insertBuild = db.prepare(
     `INSERT INTO builds (list, version, schema, current, indexed, complete)
@@ -96,15 +85,7 @@ export const handlers = (db: DatabaseSync): Handler<ListsCommand, ListsAnswer> =
   const park = db.prepare(
     'INSERT OR REPLACE INTO parked (build, stream, revision, position, eventId, error, since) VALUES (?, ?, ?, ?, ?, ?, ?)',
   );
-  const insertBlob = db.prepare('INSERT INTO blobs (name, size, complete) VALUES (?, ?, 0) RETURNING upload');
-  const insertChunk = db.prepare('INSERT INTO chunks (upload, at, bytes) VALUES (?, ?, ?)');
-  const selectUpload = db.prepare('SELECT name FROM blobs WHERE upload = ? AND complete = 0');
-  const completeBlob = db.prepare('UPDATE blobs SET complete = 1 WHERE upload = ?');
-  const selectComplete = db.prepare(
-    'SELECT upload FROM blobs WHERE complete = 1 AND substr(name, 1, length(?1)) = ?1 AND (?2 OR name = ?1)',
-  );
-  const deleteChunks = db.prepare('DELETE FROM chunks WHERE upload = ?');
-  const deleteBlob = db.prepare('DELETE FROM blobs WHERE upload = ?');
+  const ofBlobs = blobHandler(db);
 
   type Open = { readonly table: ListTable; readonly indexed: number; readonly writer: ListWriter };
   const writers = new Map<number, Open>();
@@ -178,20 +159,6 @@ export const handlers = (db: DatabaseSync): Handler<ListsCommand, ListsAnswer> =
     writer.flush();
   };
 
-  const removeComplete = (name: string, prefix: boolean) => {
-    for (const { upload } of selectComplete.all(name, Number(prefix))) {
-      deleteChunks.run(upload!);
-      deleteBlob.run(upload!);
-    }
-  };
-
-  const endBlob = (upload: number) => {
-    const row = selectUpload.get(upload);
-    if (row === undefined) throw new Error('the upload of a blob was lost with the thread that took it');
-    removeComplete(row.name as string, false);
-    completeBlob.run(upload);
-  };
-
   const ofBuild = (command: Extract<ListsCommand, { build: string }>): ListsAnswer => {
     const row = find(command.build);
     if (row === null) return command.do === 'dropBuild' ? null : 'gone';
@@ -207,11 +174,7 @@ export const handlers = (db: DatabaseSync): Handler<ListsCommand, ListsAnswer> =
   return (command) => {
     if ('build' in command) return ofBuild(command);
     if (command.do === 'createBuild') return createBuild(command.schema, command.current);
-    if (command.do === 'beginBlob') return insertBlob.get(command.name, command.size)!.upload as number;
-    if (command.do === 'putChunk') insertChunk.run(command.upload, command.at, command.bytes);
-    else if (command.do === 'endBlob') endBlob(command.upload);
-    else removeComplete(command.prefix, true);
-    return null;
+    return ofBlobs(command);
   };
 };
 
