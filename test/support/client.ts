@@ -1,0 +1,93 @@
+import { initialPassword, type Server } from './server.ts';
+
+export type Response = {
+  readonly status: number;
+  readonly headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: what a test reads from an answer it asserts
+  readonly body: any;
+};
+
+type Call = { readonly headers?: { readonly [name: string]: string }; readonly body?: unknown; readonly raw?: string };
+
+/** A caller with cookies of its own, as a browser has. */
+export type Client = {
+  readonly call: (method: string, path: string, call?: Call) => Promise<Response>;
+  readonly get: (path: string, headers?: Call['headers']) => Promise<Response>;
+  readonly post: (path: string, body?: unknown, headers?: Call['headers']) => Promise<Response>;
+  readonly patch: (path: string, body: unknown, headers?: Call['headers']) => Promise<Response>;
+  readonly put: (path: string, body: unknown, headers?: Call['headers']) => Promise<Response>;
+  readonly delete: (path: string, headers?: Call['headers']) => Promise<Response>;
+};
+
+const parse = (text: string, type: string | null) => (text !== '' && type?.includes('json') ? JSON.parse(text) : text);
+
+/** @param always headers of every call, such as a service token's */
+export const clientOf = ({ url }: Pick<Server, 'url'>, always: Call['headers'] = {}): Client => {
+  const cookies = new Map<string, string>();
+  const call: Client['call'] = async (method, path, { headers = {}, body, raw } = {}) => {
+    const sent = raw ?? (body === undefined ? undefined : JSON.stringify(body));
+    const response = await fetch(`${url}${path}`, {
+      method,
+      redirect: 'manual',
+      headers: {
+        ...(sent !== undefined && { 'content-type': 'application/json' }),
+        ...(cookies.size > 0 && { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') }),
+        ...always,
+        ...headers,
+      },
+      ...(sent !== undefined && { body: sent }),
+    });
+    for (const cookie of response.headers.getSetCookie()) {
+      const [pair = ''] = cookie.split(';');
+      const at = pair.indexOf('=');
+      if (/max-age=0/i.test(cookie)) cookies.delete(pair.slice(0, at));
+      else cookies.set(pair.slice(0, at), pair.slice(at + 1));
+    }
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: parse(text, response.headers.get('content-type')),
+    };
+  };
+  return {
+    call,
+    get: (path, headers = {}) => call('GET', path, { headers }),
+    post: (path, body = {}, headers = {}) => call('POST', path, { headers, body }),
+    patch: (path, body, headers = {}) => call('PATCH', path, { headers, body }),
+    put: (path, body, headers = {}) => call('PUT', path, { headers, body }),
+    delete: (path, headers = {}) => call('DELETE', path, { headers }),
+  };
+};
+
+/** @throws with the answer where it is another status */
+export const expectStatus = (response: Response, status: number): Response => {
+  if (response.status === status) return response;
+  throw new Error(`expected ${status}, got ${response.status}: ${JSON.stringify(response.body)}`);
+};
+
+export const signIn = async (server: Pick<Server, 'url'>, email: string, password: string): Promise<Client> => {
+  const client = clientOf(server);
+  expectStatus(await client.post('/v1/session', { email, password }), 200);
+  return client;
+};
+
+export const adminPassword = 'correct horse battery staple';
+
+/** The first administrator, after the first sign-in and the change of password that it asks for. */
+export const firstAdministrator = async (server: Server): Promise<Client> => {
+  const currentPassword = initialPassword(server);
+  const client = await signIn(server, 'admin@localhost', currentPassword);
+  const change = { currentPassword, newPassword: adminPassword, confirmPassword: adminPassword };
+  expectStatus(await client.post('/v1/profile/password', change), 204);
+  return client;
+};
+
+/** A caller with a new service token of these permissions. */
+export const serviceWith = async (server: Server, admin: Client, permissions: readonly string[]): Promise<Client> => {
+  const made = expectStatus(
+    await admin.post('/v1/admin/service-tokens', { name: permissions.join(' '), permissions }),
+    201,
+  );
+  return clientOf(server, { authorization: `Bearer ${made.body.token}` });
+};
