@@ -9,12 +9,10 @@ import { emptyProfile } from '../../domain/profile.ts';
 /** Small numbers that `worldOf` makes a history from, so that any of them makes sense and shrinks well. */
 export type Choice = { readonly what: number; readonly who: number; readonly which: number; readonly how: number };
 
+const choice = fc.record({ what: fc.nat(99), who: fc.nat(3), which: fc.nat(5), how: fc.nat(9) });
+
 export const choices = (maxLength: number): fc.Arbitrary<readonly Choice[]> =>
-  fc.array(fc.record({ what: fc.nat(99), who: fc.nat(3), which: fc.nat(5), how: fc.nat(9) }), {
-    minLength: 1,
-    maxLength,
-    size: 'max',
-  });
+  fc.array(choice, { minLength: 1, maxLength, size: 'max' });
 
 export type WorldEvent = {
   readonly stream: string;
@@ -227,3 +225,7 @@ export const writeWorld = async (
     if (type === 'UserErased' && options.erase) await core.keys.destroy(person!, at);
   }
 };
+
+/** The same history each time, of about so many events. */
+export const someWorld = (length: number, seed = 7): readonly WorldEvent[] =>
+  worldOf(fc.sample(fc.array(choice, { minLength: length, maxLength: length, size: 'max' }), { seed, numRuns: 1 })[0]!);

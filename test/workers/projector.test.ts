@@ -13,11 +13,10 @@ import type { Projector } from '../../workers/projector.ts';
 import { type Bed, hurriedScheduler } from '../support/commandBed.ts';
 import { bedWith, buildOf, documentsOf, dump, everyList, fill, projectorOver } from '../support/listsBed.ts';
 import { suite } from '../support/suite.ts';
-import { choices, worldOf, writeWorld } from '../support/world.ts';
+import { choices, someWorld, worldOf, writeWorld } from '../support/world.ts';
 
 const test = suite('projector');
 const never = new AbortController().signal;
-const world = (length: number, seed = 7) => worldOf(fc.sample(choices(length), { seed, numRuns: 1 })[0]!);
 
 /** Lists that fail as told, before a batch takes effect or after: a process that died, or was not heard. */
 const failing = (lists: Lists, failures: readonly ('before' | 'after' | 'none')[]): Lists => {
@@ -105,7 +104,7 @@ test('two of them at once fill the lists as one does', () =>
   ));
 
 test('a list answers once it was at the end of the log, and says how old it is', async () => {
-  const { bed, core } = await bedWith(world(40));
+  const { bed, core } = await bedWith(someWorld(40));
   const reader = readerOver(bed);
   const refused = await reader.current('users').catch((error: unknown) => error);
   assert.ok(failedWith(refused, 'not-caught-up'));
@@ -130,7 +129,7 @@ test('a list answers once it was at the end of the log, and says how old it is',
 });
 
 test('an event that a list cannot apply parks its stream there, and nowhere else', async () => {
-  const events = world(60);
+  const events = someWorld(60);
   const { bed, core } = await bedWith(events);
   const stored = (await bed.store.readAll(null, 1000)).events;
   const poison = stored.find(({ stream, revision }) => stream.startsWith('user-') && revision === 1)!;
@@ -165,7 +164,7 @@ test('an event that a list cannot apply parks its stream there, and nowhere else
 });
 
 test('an operator lets one event pass, and what follows it is applied', async () => {
-  const { bed, core } = await bedWith(world(60));
+  const { bed, core } = await bedWith(someWorld(60));
   const stored = (await bed.store.readAll(null, 1000)).events;
   const poison = stored.find(({ stream, revision }) => stream.startsWith('user-') && revision === 1)!;
   const projections = [breaking((id) => id === poison.id), auditEventsList];
@@ -185,7 +184,7 @@ test('an operator lets one event pass, and what follows it is applied', async ()
 });
 
 test('an event that cannot be read parks its stream in the lists that open it; sealed lists go on', async () => {
-  const { bed, core } = await bedWith(world(30));
+  const { bed, core } = await bedWith(someWorld(30));
   await bed.store.append('user-u1', (await bed.store.readStream('user-u1', 0, 500)).events.length - 1, [
     {
       id: crypto.randomUUID(),
@@ -201,7 +200,7 @@ test('an event that cannot be read parks its stream in the lists that open it; s
 });
 
 test('what the store refuses parks one stream, the rest of the batch is stored', async () => {
-  const { bed, core } = await bedWith(world(60));
+  const { bed, core } = await bedWith(someWorld(60));
   const stored = (await bed.store.readAll(null, 1000)).events;
   const poison = stored.find(({ stream, revision }) => stream.startsWith('user-') && revision === 1)!;
   const refused: OpenedProjection = {
@@ -243,7 +242,7 @@ const trickling = (store: EventStore) => {
 
 test('a list rebuilt under load answers all the while, and ends as a fresh replay', async () => {
   const { bed, core } = await bedWith([]);
-  const events = world(150, 11);
+  const events = someWorld(150, 11);
   const load = trickling(bed.store);
   await writeWorld(core, load.store, events);
   for (let at = 0; at < events.length / 2; at++) await load.next();
@@ -278,7 +277,7 @@ test('a list rebuilt under load answers all the while, and ends as a fresh repla
 });
 
 test('a replaced build goes after a moment', async () => {
-  const { bed, core } = await bedWith(world(40));
+  const { bed, core } = await bedWith(someWorld(40));
   const projector = await fill(bed, core);
   const { id } = await buildOf(bed.lists, 'users');
   await bed.lists.createBuild(usersList.schema, false);
@@ -292,7 +291,7 @@ test('a replaced build goes after a moment', async () => {
 });
 
 test('verify replays the log and reports every field that differs, and nothing volatile', async () => {
-  const { bed, core } = await bedWith(world(80, 3));
+  const { bed, core } = await bedWith(someWorld(80, 3));
   const projector = await fill(bed, core);
   const clean = await projector.verify('apiKeys', () => {}, never);
   assert.is(clean.count, 0);
@@ -336,7 +335,7 @@ test('verify replays the log and reports every field that differs, and nothing v
 });
 
 test('a list of an older version answers until the newer one is filled, and goes', async () => {
-  const { bed, core } = await bedWith(world(40));
+  const { bed, core } = await bedWith(someWorld(40));
   await fill(bed, core);
   const newer: OpenedProjection = { ...usersList, schema: { ...usersList.schema, version: 2 } };
   const lists = failing(bed.lists, ['none', 'before']);
@@ -362,7 +361,7 @@ test('a list of an older version answers until the newer one is filled, and goes
 });
 
 test('what comes from outside the log is in a build before it answers', async () => {
-  const { bed, core } = await bedWith(world(40));
+  const { bed, core } = await bedWith(someWorld(40));
   const filled: string[] = [];
   const projector = projectorOver(bed, core, {
     fillVolatile: async (list, buildId) => {
@@ -375,7 +374,7 @@ test('what comes from outside the log is in a build before it answers', async ()
 });
 
 test('whoever waits for a position is woken when the list is there, or told that it is not', async () => {
-  const { bed, core } = await bedWith(world(30));
+  const { bed, core } = await bedWith(someWorld(30));
   const projector = projectorOver(bed, core, { batchSize: 3 });
   const reader = readerOver(bed, projector);
   const last = (await bed.store.readAll(null, 1000)).events.at(-1)!.position;
@@ -388,7 +387,7 @@ test('whoever waits for a position is woken when the list is there, or told that
 });
 
 test('a checkpoint that the log does not know is a wrong store', async () => {
-  const { bed } = await bedWith(world(10));
+  const { bed } = await bedWith(someWorld(10));
   const [first] = (await bed.store.readAll(null, 10)).events;
   await requireInLog(bed.store, 'x', { position: first!.position, eventId: first!.id });
   for (const checkpoint of [
