@@ -24,7 +24,7 @@ const open = async () => {
 };
 
 listsBehaviours('SQLite', open);
-listsModel('SQLite', open, 60);
+listsModel('SQLite', open, 30);
 
 type Opened = Awaited<ReturnType<typeof open>>;
 const test = suite<Opened>('lists: SQLite: its file');
