@@ -1,7 +1,7 @@
 import { isRejection } from '../domain/decider.ts';
 import { policyStream, type ScopeCatalog } from '../domain/keyPolicy.ts';
 import type { PolicyChange } from '../domain/presets.ts';
-import { roles, rolesStream } from '../domain/roles.ts';
+import { roleOf, roles, rolesStream } from '../domain/roles.ts';
 import { settings } from '../domain/settings.ts';
 import type { Command } from './command.ts';
 
@@ -52,7 +52,8 @@ const defineRole: Command<DefineRoleInput, { readonly name: string }> = {
         const { catalog } = (await run.load(settings, policyStream)).state;
         return roles.decide({ type: 'DefineRole', ...input, catalog }, state);
       },
-      { revisionOf: (state) => state.defined[input.name]?.revision ?? null },
+      // Whoever changes what they have seen is not to bring back a role that was removed meanwhile: no revision is theirs.
+      { revisionOf: (state) => roleOf(input.name, state)?.revision ?? -1 },
     );
     return isRejection(step) ? step : { result: { name: input.name } };
   },

@@ -17,7 +17,10 @@ export const shredLaterKind = 'shred-later';
 
 const pageSize = 200;
 
-/** Destroys the texts of keys that ended, and all of them when the policy no longer lets anybody copy one again. */
+/**
+ * Destroys the texts of keys that ended, and all of them when the policy no longer lets anybody copy one again. A service
+ * token's text is kept under the token's id in answers for a repeat, and goes when the token does.
+ */
 export const secretShredder = (parts: SecretShredderParts): Worker => {
   const { vault, clock } = parts;
 
@@ -51,12 +54,14 @@ export const secretShredder = (parts: SecretShredderParts): Worker => {
 
   return follow(parts, {
     name: 'secret-shredder',
-    types: ['ApiKeyRevoked', 'ApiKeyExpired', 'ApiKeyRotated', 'KeyringClosed', 'KeyPolicyChanged'],
+    types: ['ApiKeyRevoked', 'ApiKeyExpired', 'ApiKeyRotated', 'KeyringClosed', 'KeyPolicyChanged', 'ServiceTokenRevoked'],
     handle: async (event) => {
       switch (event.type) {
         case 'ApiKeyRevoked':
         case 'ApiKeyExpired':
           return parts.destroySecrets(event.data.keyId);
+        case 'ServiceTokenRevoked':
+          return parts.destroySecrets(event.data.tokenId);
         case 'ApiKeyRotated':
           return millis(event.data.graceUntil) <= clock.now()
             ? parts.destroySecrets(event.data.keyId)
