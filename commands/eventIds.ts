@@ -8,8 +8,11 @@ import type { Cryptography } from './environment.ts';
  * @param bits its random bits: at least 10 bytes, of which 74 bits are taken
  */
 export const uuid7 = (at: Instant, bits: Uint8Array): string => {
+  const ms = millis(at);
   const bytes = new Uint8Array(16);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(millis(at)) << 16n);
+  new DataView(bytes.buffer).setUint32(0, Math.floor(ms / 2 ** 16));
+  bytes[4] = ms / 2 ** 8;
+  bytes[5] = ms;
   bytes.set(bits.subarray(0, 10), 6);
   bytes[6] = 0x70 | (bytes[6]! & 0x0f);
   bytes[8] = 0x80 | (bytes[8]! & 0x3f);

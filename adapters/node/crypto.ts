@@ -6,28 +6,15 @@ import {
   hash,
   hkdfSync,
   type KeyObject,
-  randomBytes,
   timingSafeEqual,
 } from 'node:crypto';
 import type { Cryptography } from '../../commands/environment.ts';
+import { freshBytes } from './randomness.ts';
 
 const nonceLength = 12;
 const tagLength = 16;
 const cipher = 'aes-256-gcm';
 const noSalt = new Uint8Array(0);
-
-// Random bytes are cheaper by the page; each is used once.
-let nonces = new Uint8Array(0);
-let used = 0;
-
-const nextNonce = (): Uint8Array => {
-  if (used === nonces.length) {
-    nonces = randomBytes(nonceLength * 256);
-    used = 0;
-  }
-  used += nonceLength;
-  return nonces.subarray(used - nonceLength, used);
-};
 
 // Node spends three times as long on making its own object of a key's bytes as on sealing with it, so it is made once for
 // as long as somebody holds those bytes: a key is never changed in place.
@@ -46,10 +33,10 @@ export const nodeCryptography = (): Cryptography => ({
 
   hmacSha256: (key, data) => createHmac('sha256', keyObject(key)).update(data).digest(),
 
-  deriveKey: (key, info, length) => new Uint8Array(hkdfSync('sha256', key, noSalt, info, length)),
+  deriveKey: (key, info, length) => new Uint8Array(hkdfSync('sha256', keyObject(key), noSalt, info, length)),
 
   seal: (key, plain, aad) => {
-    const nonce = nextNonce();
+    const nonce = freshBytes(nonceLength);
     const sealing = createCipheriv(cipher, keyObject(key), nonce).setAAD(Buffer.from(aad));
     return Buffer.concat([nonce, sealing.update(plain), sealing.final(), sealing.getAuthTag()]);
   },

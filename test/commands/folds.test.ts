@@ -307,12 +307,15 @@ folding('a fold that fails leaves nothing behind', async () => {
 folding('keeps the states used last', async () => {
   const { process, request, store } = createBed({ catalogue: toyCatalogue, folds: { limit: 2 } });
   const core = process();
-  for (const person of ['p1', 'p2', 'p3']) await core.handler.execute(addNote, { person, text: 'x' }, request());
+  for (const person of ['p1', 'p2', 'p3', 'p4']) {
+    await core.handler.execute(addNote, { person, text: 'x' }, request());
+  }
   assert.is(core.folds.peek(notes, 'user-p1'), null);
-  assert.ok(core.folds.peek(notes, 'user-p2'));
-  assert.ok(core.folds.peek(notes, 'user-p3'));
+  assert.ok(core.folds.peek(notes, 'user-p4'));
   assert.is(core.folds.peek(tally, 'tally'), null);
-  assert.is((await store.readStream('user-p1', 0, 10)).events.length, 1);
+  const again = await core.handler.execute(addNote, { person: 'p1', text: 'y' }, request());
+  assert.is('result' in again && again.result.count, 2);
+  assert.is((await store.readStream('user-p1', 0, 10)).events.length, 2);
 });
 
 folding('own events are not taken where one is missing before them', async () => {

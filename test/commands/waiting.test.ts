@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../commands/failure.ts';
 import { patience, persistently, type Waiting } from '../../commands/patience.ts';
@@ -86,22 +87,27 @@ waits('one at a time per stream, in order, whatever came of the one before', asy
   assert.is(await queue('a', work('4')), '4');
 });
 
-waits('remembers what was used last', () => {
-  const map = recent<number>(2);
-  map.set('a', 1);
-  map.set('b', 2);
-  assert.is(map.get('a'), 1);
-  map.set('c', 3);
-  assert.is(map.get('b'), undefined);
-  map.set('a', 4);
-  map.set('d', 5);
-  assert.equal(map.entries(), [
-    ['a', 4],
-    ['d', 5],
-  ]);
-  map.delete('a');
-  assert.is(map.get('a'), undefined);
-});
+waits('remembers what was used last, and never more than it may', () =>
+  fc.assert(
+    fc.property(fc.integer({ min: 2, max: 9 }), fc.array(fc.nat(30), { maxLength: 200 }), (limit, uses) => {
+      const map = recent<number>(limit);
+      uses.forEach((use, n) => {
+        const key = String(use);
+        const before = map.get(key);
+        if (before === undefined) map.set(key, use);
+        else assert.is(before, use);
+        const last = [...new Set(uses.slice(0, n + 1).reverse())].slice(0, Math.floor(limit / 2));
+        const kept = new Map(map.entries());
+        for (const recently of last) assert.is(kept.get(String(recently)), recently);
+        assert.ok(kept.size <= limit, `${kept.size} of ${limit}`);
+      });
+      for (const [key] of map.entries()) {
+        map.delete(key);
+        assert.is(map.get(key), undefined);
+      }
+    }),
+  ),
+);
 
 waits('a repeat that comes when its time is over does not wait', async () => {
   const { clock } = bed();
