@@ -74,21 +74,7 @@ signIn('asks for the second factor once the password was right', async () => {
       return code === '123456';
     },
   });
-  const ada = await accounts.register({ email });
-  await accounts.execute(
-    {
-      name: 'TurnOn',
-      several: false,
-      run: async (_input: null, run) => {
-        const event = { type: 'TwoFactorEnabled', data: { secret: 'x', recoveryCodeHashes: [] } } as const;
-        const { user } = await import('../../domain/userDecider.ts');
-        await run.step(user, userStream(ada), () => [event]);
-        return { result: null };
-      },
-    },
-    null,
-    accounts.bed.request(),
-  );
+  await accounts.turnOnTwoFactor(await accounts.register({ email }));
   assert.is(refusedWith(await attempt(accounts, wrong)), 'invalid-credentials');
   assert.is(refusedWith(await attempt(accounts)), 'second-factor-required');
   assert.is(refusedWith(await attempt(accounts, { code: '000000' })), 'invalid-credentials');
@@ -97,23 +83,8 @@ signIn('asks for the second factor once the password was right', async () => {
 });
 
 signIn('without anything that checks codes lets nobody in who has a second factor', async () => {
-  const { accounts, execute, bed, ada } = await withAda();
-  const { user } = await import('../../domain/userDecider.ts');
-  const event = { type: 'TwoFactorEnabled', data: { secret: 'x', recoveryCodeHashes: [] } } as const;
-  const run = async (_: null, run: Parameters<typeof bed.request>[0] & { step: unknown } & never) => run;
-  void run;
-  await execute(
-    {
-      name: 'TurnOn',
-      several: false,
-      run: async (_input: null, running) => {
-        await running.step(user, userStream(ada), () => [event]);
-        return { result: null };
-      },
-    },
-    null,
-    bed.request(),
-  );
+  const { accounts, turnOnTwoFactor, ada } = await withAda();
+  await turnOnTwoFactor(ada);
   assert.is(refusedWith(await attempt(accounts, { code: '123456' })), 'invalid-credentials');
 });
 
@@ -232,16 +203,13 @@ signIn('hashes no more of two hundred bad attempts at once than one client may m
 
 signIn('lets no client stand in front of all others with many accounts at once', async () => {
   const { accounts, hasher } = await withAda();
-  let open = () => {};
-  hasher.gate = new Promise((resolve) => {
-    open = resolve;
-  });
+  hasher.shut();
   hasher.room = 4;
   const bad = Array.from({ length: 100 }, (_, n) => attempt(accounts, { ...wrong, email: `${n}@example.com` }));
   const settled = Promise.allSettled(bad);
   const other = attempt(accounts, { ip: '198.51.100.1' });
-  await Promise.all(Array.from({ length: 50 }, () => new Promise((resolve) => setImmediate(resolve))));
-  open();
+  await hasher.waiting(3);
+  hasher.open();
   signedIn(await other);
   const refused = (await settled).filter(({ status }) => status === 'rejected');
   assert.ok(refused.every((one) => one.status === 'rejected' && failedWith(one.reason, 'too-busy')));
@@ -259,9 +227,12 @@ signIn('does not count an attempt that was never made', async () => {
 });
 
 signIn('opens nothing that a password of before could still use', async () => {
-  const { accounts, execute, commands, bed, ada } = await withAda();
+  const { accounts, execute, commands, bed, hasher, ada } = await withAda();
+  hasher.shut();
   const racing = attempt(accounts);
+  await hasher.waiting(1);
   await execute(commands.endAllSessions, { userId: ada }, bed.request());
+  hasher.open();
   const { session } = signedIn(await racing);
   assert.is(session.sessionEpoch, 0, 'the epoch that the password was compared in');
 });

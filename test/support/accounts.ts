@@ -1,0 +1,133 @@
+import { isCommonPassword } from '../../adapters/node/commonPasswords.ts';
+import { nodeCryptography } from '../../adapters/node/crypto.ts';
+import { accountCommands } from '../../commands/account.ts';
+import { createBackground } from '../../commands/background.ts';
+import type { Command, Request } from '../../commands/command.ts';
+import type { CoreDeps } from '../../commands/core.ts';
+import { createDevices } from '../../commands/devices.ts';
+import { emailAddresses } from '../../commands/emailAddresses.ts';
+import { createIdentity } from '../../commands/identity.ts';
+import { createLanes } from '../../commands/lanes.ts';
+import { createSessions } from '../../commands/sessions.ts';
+import { createSignIn, type Load, type VerifyCode } from '../../commands/signIn.ts';
+import { createThrottling } from '../../commands/throttling.ts';
+import { type RegisterUserInput, userCommands } from '../../commands/users.ts';
+import { activityStream } from '../../domain/activity.ts';
+import { isRejection } from '../../domain/decider.ts';
+import type { UserId } from '../../domain/ids.ts';
+import { userStream } from '../../domain/user.ts';
+import { user } from '../../domain/userDecider.ts';
+import { type Bed, createBed, seededRandomness } from './commandBed.ts';
+import { fakeHasher, hashOf } from './fakeHasher.ts';
+
+export type Accounts = ReturnType<typeof createAccounts>;
+
+export const goodPassword = 'correct horse battery';
+
+let devices = 0;
+
+/** Everything that accounts stand on, over stores in memory: one process of a bed. */
+export const createAccounts = (
+  bed: Bed = createBed(),
+  own: Partial<CoreDeps> & { readonly verifyCode?: VerifyCode } = {},
+) => {
+  const { verifyCode, ...coreDeps } = own;
+  const core = bed.process(coreDeps);
+  const crypto = nodeCryptography();
+  devices += 1;
+  const vault = own.vault ?? bed.vault;
+  const store = own.store ?? bed.store;
+  const shared = {
+    ...core,
+    vault,
+    store,
+    crypto,
+    clock: bed.clock,
+    randomness: seededRandomness(`accounts ${devices}`),
+  };
+  const load: Load = async (fold, stream) => {
+    const lent = await core.folds.load(fold, stream);
+    lent.release();
+    return lent;
+  };
+  const { execute } = core.handler;
+  const hasher = fakeHasher();
+  const sessions = createSessions(shared);
+  const background = createBackground((error, doing) => core.reports.push(`${doing}: ${String(error)}`));
+  const addresses = emailAddresses(shared);
+  const checking = {
+    throttling: createThrottling(shared),
+    lanes: createLanes(),
+    hasher,
+    load,
+    sessions,
+    ...(verifyCode && { verifyCode }),
+  };
+  const identity = createIdentity(checking);
+  const signIn = createSignIn({ ...checking, execute, devices: createDevices(shared), background, addresses });
+  const commands = {
+    ...accountCommands({ sessions, identity, hasher, isCommonPassword }),
+    ...userCommands({ addresses }),
+  };
+
+  /** An active user who signs in with the good password, unless said otherwise. */
+  const register = async (own: Partial<RegisterUserInput> & { readonly email: string }): Promise<UserId> => {
+    const input: RegisterUserInput = {
+      kind: 'human',
+      passwordHash: hashOf(goodPassword),
+      externalProvider: null,
+      mustChangePassword: false,
+      invite: false,
+      profile: {},
+      roles: ['member'],
+      groups: [],
+      organizations: [],
+      ...own,
+    };
+    const outcome = await execute(commands.registerUser, input, bed.request());
+    if (isRejection(outcome)) throw new Error(outcome.rejected);
+    return outcome.result.userId;
+  };
+
+  const turnOnTwoFactor = async (userId: UserId) => {
+    const command: Command<UserId, null> = {
+      name: 'EnableTwoFactor',
+      several: false,
+      run: async (of, run) => {
+        const enable = { type: 'EnableTwoFactor', secret: 'secret', recoveryCodeHashes: [] } as const;
+        const step = await run.step(user, userStream(of), (state) => user.decide(enable, state));
+        return isRejection(step) ? step : { result: null };
+      },
+    };
+    const outcome = await execute(command, userId, bed.request());
+    if (isRejection(outcome)) throw new Error(outcome.rejected);
+  };
+
+  /** What happened to somebody, in order. */
+  const activities = async (userId: UserId) => {
+    await background.settled();
+    const { events } = await store.readStream(activityStream(userId), 0, 1000);
+    return events.map(({ type, data }) => ({ type, data }));
+  };
+
+  return {
+    ...core,
+    bed,
+    store,
+    load,
+    execute,
+    hasher,
+    sessions,
+    background,
+    identity,
+    signIn,
+    commands,
+    register,
+    turnOnTwoFactor,
+    activities,
+  };
+};
+
+/** A request of somebody at an address, now. */
+export const from = (accounts: Accounts, ip: string, own: Partial<Request> = {}): Request =>
+  accounts.bed.request({ actor: { kind: 'anonymous', id: null }, ip, userAgent: 'browser', ...own });
