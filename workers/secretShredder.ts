@@ -54,7 +54,14 @@ export const secretShredder = (parts: SecretShredderParts): Worker => {
 
   return follow(parts, {
     name: 'secret-shredder',
-    types: ['ApiKeyRevoked', 'ApiKeyExpired', 'ApiKeyRotated', 'KeyringClosed', 'KeyPolicyChanged', 'ServiceTokenRevoked'],
+    types: [
+      'ApiKeyRevoked',
+      'ApiKeyExpired',
+      'ApiKeyRotated',
+      'KeyringClosed',
+      'KeyPolicyChanged',
+      'ServiceTokenRevoked',
+    ],
     handle: async (event) => {
       switch (event.type) {
         case 'ApiKeyRevoked':
