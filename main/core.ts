@@ -9,6 +9,7 @@ import type { Request } from '../commands/command.ts';
 import { createCore } from '../commands/core.ts';
 import { emailAddresses } from '../commands/emailAddresses.ts';
 import { keySecrets } from '../commands/keySecrets.ts';
+import type { Position } from '../commands/ports/eventStore.ts';
 import { settingsCommands } from '../commands/settings.ts';
 import { userCommands } from '../commands/users.ts';
 import { sealedTable } from '../commands/vaultTable.ts';
@@ -41,6 +42,8 @@ export const wireInside = (stores: Stores, log: Logger) => {
   const now = () => instant(clock.now());
   const processId = randomUUID();
 
+  let newest: Position | null = null;
+
   // The index is fed by a reader that needs the codec, and the commands wait for the reader: the codec comes first in time.
   const reader = createIndexReader({
     store,
@@ -63,6 +66,7 @@ export const wireInside = (stores: Stores, log: Logger) => {
     masterKey: stores.masterKey,
     processId,
     afterAppend: async (position) => {
+      if (newest === null || position > newest) newest = position;
       await reader.afterAppend(position);
     },
     keyEnded,
@@ -123,6 +127,8 @@ export const wireInside = (stores: Stores, log: Logger) => {
     folds,
     boxes,
     purposeKeys,
+    /** Position of the last event that this process appended: its lists wait for it. */
+    newestWrite: () => newest,
     execute: handler.execute,
     handler,
     lastUse,

@@ -87,6 +87,7 @@ export const wireHttp = (
     store,
     lists: stores.lists,
     listReader,
+    newestWrite: inside.newestWrite,
     projector: inside.projector,
     reader,
     clock,

@@ -1,9 +1,9 @@
 import { dictionary } from '@zxcvbn-ts/language-common';
-import { shortestPasswordWithSecondFactor } from '../../domain/password.ts';
 
-const listed = new Set(
-  dictionary['passwords-common'].filter((password) => password.length >= shortestPasswordWithSecondFactor),
-);
+/** Code points; whoever asks has refused what is shorter than any password may be. */
+const shortest = 8;
+
+const listed = new Set(dictionary['passwords-common'].filter((password) => password.length >= shortest));
 
 /** One text over and over, the last time perhaps cut: `abcabcab`. */
 const repeated = (text: string): string | null => {
@@ -31,5 +31,5 @@ const isRun = (text: string): boolean => {
 export const isCommonPassword = (password: string): boolean => {
   if (listed.has(password) || isRun(password)) return true;
   const unit = repeated(password);
-  return unit !== null && (unit.length < shortestPasswordWithSecondFactor || listed.has(unit) || isRun(unit));
+  return unit !== null && (unit.length < shortest || listed.has(unit) || isRun(unit));
 };
