@@ -98,13 +98,17 @@ export const createHandler = (deps: HandlerDeps): Handler => {
     const job = { request: { ...request, at }, commandId, seed: fromBase64(seed), repeated, run };
     const running = newRunning(crypto, job);
     let kept = true;
+    // Its key may have ended since an earlier run made it.
+    const ended = ({ secret }: Done<R>) =>
+      running.found && secret !== undefined && deps.keyEnded?.(secret.keyId) === true;
     const settle = async (outcome: Outcome<R>) => {
       if (isRejection(outcome)) {
         // It is not kept, and not told before it is certain that nobody finishes the command after all.
         kept = await persistently(waiting, () => intents.forget(held));
         return;
       }
-      const { result, secret = null, position } = outcome;
+      const { result, position } = outcome;
+      const secret = outcome.secret ? { ...outcome.secret, text: ended(outcome) ? null : outcome.secret.text } : null;
       const actor = personOfActor(request.actor);
       const persons = actor === null ? [...running.persons] : [...running.persons, actor];
       await intents
@@ -114,6 +118,7 @@ export const createHandler = (deps: HandlerDeps): Handler => {
     };
     try {
       const outcome = await once(job, running, settle);
+      if (!isRejection(outcome) && ended(outcome)) return reject('already-ended');
       return kept ? outcome : afterAnother(held, request, run, outcome, repeated);
     } catch (error) {
       // Nothing can have reached the log: the caller is told to try again, so no worker does it behind their back.

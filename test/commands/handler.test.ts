@@ -507,6 +507,18 @@ handling('a key that the index knows as ended is not repeated', async () => {
   assert.is(code(await once()), 'already-ended');
 });
 
+handling('a key that ended before its crashed command was repeated is not shown any more', async () => {
+  const { process, request, vault } = bed();
+  const lossy = vaultWithFaults(vault, ({ name, of }) =>
+    name === 'put' && of[0].kind === 'intent' && of[1] !== 'absent' ? 'fail' : undefined,
+  );
+  const input = { person: p, text: 'one' };
+  const { result } = done(await process({ vault: lossy }).handler.execute(addNote, input, request({ key: 'k' })));
+  const { handler } = process({ keyEnded: (id) => id === result.id });
+  assert.is(code(await handler.execute(addNote, input, request({ key: 'k' }))), 'already-ended');
+  assert.is(code(await process().handler.execute(addNote, input, request({ key: 'k' }))), 'already-ended');
+});
+
 handling('an answer that speaks of an erased person is gone', async () => {
   const { process, request } = bed();
   const { handler, keys } = process();
