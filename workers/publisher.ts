@@ -58,6 +58,7 @@ export const publisher = (parts: PublisherParts): Worker => {
       await askForLease();
       return leased;
     } catch (error) {
+      leased = false;
       if (!failedWith(error, 'store-unavailable') || place === null) throw error;
       log.warn({ worker: name, err: error }, 'the lease cannot be renewed: publishing goes on, heartbeats do not');
       return false;
