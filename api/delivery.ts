@@ -4,13 +4,13 @@ import type { UserId } from '../domain/ids.ts';
 import { type Key, keyringStream } from '../domain/keyring.ts';
 import { revocationOf } from '../domain/revocation.ts';
 import { userStream } from '../domain/user.ts';
+import type { ProvenIndex } from '../projections/provenIndex.ts';
 import type { Acknowledgement } from './dataPlane/context.ts';
 
 export type DeliveryContext = {
   readonly store: Pick<EventStore, 'readStream'>;
   readonly acknowledgements: Pick<VaultTable<Acknowledgement>, 'find'>;
-  /** Of the log. */
-  readonly epoch: () => string | null;
+  readonly reader: Pick<ProvenIndex, 'feed'>;
 };
 
 /** Whether a subscriber has confirmed that a key has ended; `acknowledgedAt` null: not yet. */
@@ -62,7 +62,7 @@ export const countSubscribers = async (context: DeliveryContext): Promise<number
 export const deliveryOf = async (context: DeliveryContext, ownerId: UserId, key: Key): Promise<readonly Delivery[]> => {
   const end = await endOf(context.store, ownerId, key);
   if (end === null) return [];
-  const epoch = context.epoch();
+  const epoch = context.reader.feed().epoch();
   return [...(await subscribers(context))].map(([subscriber, instances]) => {
     const confirmed = instances.every((instance) => instance.epoch === epoch && instance.position >= end);
     const times = instances.map(({ at }) => at).sort();

@@ -1,5 +1,7 @@
 import { type AdminKeysContext, adminKeyRoutes } from './resources/admin/apiKeys.ts';
 import { apiKeyRoutes, type OwnKeysContext } from './resources/apiKeys.ts';
+import type { AuditContext } from './resources/audit/context.ts';
+import { auditRoutes } from './resources/audit.ts';
 import { meRoutes } from './resources/me.ts';
 import { type PasswordContext, passwordRoutes } from './resources/password.ts';
 import { type ProfileContext, profileRoutes } from './resources/profile.ts';
@@ -13,6 +15,7 @@ import type { Route } from './route.ts';
  */
 export type RoutesContext = OwnKeysContext &
   AdminKeysContext &
+  AuditContext &
   SessionContext &
   SessionsContext &
   ProfileContext &
@@ -27,4 +30,5 @@ export const allRoutes = (context: RoutesContext): readonly Route[] => [
   ...passwordRoutes(context),
   ...apiKeyRoutes(context),
   ...adminKeyRoutes(context),
+  ...auditRoutes(context),
 ];

@@ -4,12 +4,14 @@ import { systemRandomness } from '../adapters/node/randomness.ts';
 import { systemScheduler } from '../adapters/node/scheduler.ts';
 import { systemClock } from '../adapters/node/systemClock.ts';
 import { apiKeyCommands } from '../commands/apiKeys.ts';
+import { auditCommands } from '../commands/audit.ts';
 import { claimCommands } from '../commands/claims.ts';
 import type { Request } from '../commands/command.ts';
 import { createCore } from '../commands/core.ts';
 import { emailAddresses } from '../commands/emailAddresses.ts';
 import { keySecrets } from '../commands/keySecrets.ts';
 import type { Position } from '../commands/ports/eventStore.ts';
+import { serviceTokenCommands } from '../commands/serviceTokens.ts';
 import { settingsCommands } from '../commands/settings.ts';
 import { userCommands } from '../commands/users.ts';
 import { sealedTable } from '../commands/vaultTable.ts';
@@ -98,6 +100,8 @@ export const wireInside = (stores: Stores, log: Logger) => {
     ...userCommands({ addresses }),
     ...settingsCommands,
     ...claimCommands,
+    ...auditCommands,
+    ...serviceTokenCommands({ crypto }),
   };
 
   /** For what nobody asked for over HTTP. */

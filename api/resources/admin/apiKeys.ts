@@ -6,12 +6,13 @@ import type { Condition, Document, Sort } from '../../../commands/ports/lists.ts
 import { isRejection } from '../../../domain/decider.ts';
 import { emailNormalForm } from '../../../domain/emailAddress.ts';
 import type { KeyId, UserId } from '../../../domain/ids.ts';
-import type { Instant } from '../../../domain/instant.ts';
+import { type Instant, millis } from '../../../domain/instant.ts';
 import type { Json } from '../../../domain/json.ts';
 import { roleNames, roleOf } from '../../../domain/roles.ts';
 import { holds } from '../../../domain/scopes.ts';
 import { type KeyFilter, keySorts, keysWhere } from '../../../projections/lists/keyFilter.ts';
 import { listedKey } from '../../../projections/lists/listedKey.ts';
+import type { ProvenIndex } from '../../../projections/provenIndex.ts';
 import { csvRow } from '../../csv.ts';
 import { type DeliveryContext, deliveryOf } from '../../delivery.ts';
 import { listedKeyShape, type Rules, readOwner, readRules } from '../../keyForAdministrators.ts';
@@ -42,12 +43,9 @@ export type AdminKeysContext = ListingContext &
   DeliveryContext &
   Pick<OwnKeysContext, 'folds' | 'now' | 'lastUse'> & {
     readonly execute: Execute;
-    readonly commands: Pick<ApiKeyCommands, 'revokeKey'>;
-    readonly auditCommands: AuditCommands;
-    /** Whose a key is, as the verification index knows it; null: there is no such key. */
-    readonly ownerOfKey: (keyId: KeyId) => UserId | null;
-    /** Which key a text is; null: none. */
-    readonly identifyKey: (text: string) => { readonly keyId: KeyId; readonly ownerId: UserId } | null;
+    readonly commands: Pick<ApiKeyCommands, 'revokeKey'> & AuditCommands;
+    readonly reader: Pick<ProvenIndex, 'proven'>;
+    readonly sha256: (text: string) => Uint8Array;
   };
 
 const list = 'apiKeys';
@@ -200,7 +198,7 @@ const exportKeys = (context: AdminKeysContext) =>
       if (incoming.method === 'HEAD') return { status: 200, headers };
       const data = { filter: given(filtering) as Json, format };
       const recorded = await context.execute(
-        context.auditCommands.recordKeysExport,
+        context.commands.recordKeysExport,
         { type: 'KeysExported', data },
         command(),
       );
@@ -213,11 +211,22 @@ const exportKeys = (context: AdminKeysContext) =>
 
 const notFound = () => new Refusal('not-found');
 
-/** @throws Refusal not-found */
-const ownerOf = (context: AdminKeysContext, keyId: KeyId): UserId => {
-  const ownerId = context.ownerOfKey(keyId);
-  if (ownerId === null) throw notFound();
-  return ownerId;
+/** Whose a key is, as the verification index knows it. @throws Refusal not-found, unavailable */
+export const ownerOfKey = ({ reader }: { readonly reader: Pick<ProvenIndex, 'proven'> }, keyId: KeyId): UserId => {
+  const index = reader.proven();
+  if (index === null) throw new Refusal('unavailable');
+  const key = index.key(keyId);
+  if (key === null) throw notFound();
+  return key.ownerId;
+};
+
+/** Which key a text is. @throws Refusal not-found, unavailable */
+const identified = ({ reader, sha256 }: AdminKeysContext, text: string, now: Instant) => {
+  const index = reader.proven();
+  if (index === null) throw new Refusal('unavailable');
+  const { keyId, ownerId } = index.identify({ hash: sha256(text), wellFormed: () => false }, millis(now));
+  if (keyId === null || ownerId === null) throw notFound();
+  return { keyId, ownerId };
 };
 
 /** One key, each of its facts folded from its own stream to the end. @throws Refusal not-found */
@@ -242,7 +251,7 @@ const readKeyRoute = (context: AdminKeysContext) =>
     answers: { 200: keyForAdministrators.extend({ delivery }) },
     refuses: ['not-found'],
     handle: async ({ params }) => {
-      const ownerId = ownerOf(context, params.id);
+      const ownerId = ownerOfKey(context, params.id);
       const { shape, revision, key } = await readAnyKey(context, ownerId, params.id);
       return { status: 200, etag: revision, body: { ...shape, delivery: await deliveryOf(context, ownerId, key) } };
     },
@@ -270,7 +279,7 @@ const revoke = (context: AdminKeysContext) =>
     answers: { 200: keyForAdministrators },
     command: revoking,
     handle: async ({ params, body, command }) => {
-      const ownerId = ownerOf(context, params.id);
+      const ownerId = ownerOfKey(context, params.id);
       const note = body.reason?.trim() || null;
       const input = { ownerId, keyId: params.id, reason: 'administrator', note } as const;
       const outcome = await context.execute(context.commands.revokeKey, input, command());
@@ -293,7 +302,7 @@ const remove = (context: AdminKeysContext) =>
     command: revoking,
     handle: async ({ params, command }) => {
       const input = {
-        ownerId: ownerOf(context, params.id),
+        ownerId: ownerOfKey(context, params.id),
         keyId: params.id,
         reason: 'administrator',
         note: null,
@@ -321,12 +330,10 @@ const identify = (context: AdminKeysContext) =>
       rejections: ['not-found'],
     },
     handle: async ({ body, command }) => {
-      const found = context.identifyKey(body.key);
-      if (found === null) throw notFound();
-      const { keyId, ownerId } = found;
+      const { keyId, ownerId } = identified(context, body.key, context.now());
       const { shape, revision } = await readAnyKey(context, ownerId, keyId);
       const recorded = await context.execute(
-        context.auditCommands.recordIdentification,
+        context.commands.recordIdentification,
         { type: 'KeyIdentified', data: { keyId } },
         command(),
       );
