@@ -23,8 +23,8 @@ const leaseMs = 3_000;
 /** How often one that stands by asks. */
 const standByMs = 1_000;
 
-// Stored shape of the vault's row: the last message that the bus took.
-type Published = { readonly epoch: string; readonly position: Position };
+// Stored shape of the vault's row: the last message that the bus took, and as every checkpoint the event that it is of.
+type Published = { readonly epoch: string; readonly position: Position; readonly eventId: string };
 
 /** Where it goes on: everything up to `after` was published; the bus's last message is `fence`. */
 type Place = { readonly after: Position | null; readonly fence: Position | null };
@@ -121,7 +121,7 @@ export const publisher = (parts: PublisherParts): Worker => {
       return true;
     }
     place = { after: last.position, fence: last.position };
-    await note({ epoch: last.epoch, position: last.position });
+    await note({ epoch: last.epoch, position: last.position, eventId: last.id });
     return items.length === pageSize;
   };
 
