@@ -1,0 +1,142 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { nodeCryptography } from '../../adapters/node/crypto.ts';
+import { createApp } from '../../api/app.ts';
+import type { Credentials } from '../../api/authenticate.ts';
+import { cookiesFor } from '../../api/cookies.ts';
+import { createCursors } from '../../api/cursor.ts';
+import { apiKeyRoutes } from '../../api/resources/apiKeys.ts';
+import { meRoutes } from '../../api/resources/me.ts';
+import { passwordRoutes } from '../../api/resources/password.ts';
+import { profileRoutes } from '../../api/resources/profile.ts';
+import { sessionRoutes } from '../../api/resources/session.ts';
+import { sessionsRoutes } from '../../api/resources/sessions.ts';
+import { apiKeyCommands } from '../../commands/apiKeys.ts';
+import { toHex } from '../../commands/encoding.ts';
+import type { Opened } from '../../commands/eventCodec.ts';
+import { keySecrets } from '../../commands/keySecrets.ts';
+import { settingsCommands } from '../../commands/settings.ts';
+import type { AnyEvent } from '../../domain/events.ts';
+import { instant } from '../../domain/instant.ts';
+import { classify } from '../../domain/keyText.ts';
+import type { Permission } from '../../domain/permissions.ts';
+import { createVerificationIndex } from '../../projections/verificationIndex.ts';
+import { createAccounts } from './accounts.ts';
+import { clientOf } from './client.ts';
+import { createBed } from './commandBed.ts';
+
+export type TestApp = Awaited<ReturnType<typeof startTestApp>>;
+
+/** The real application over stores in memory, listening on loopback; time stands still until a test moves it. */
+export const startTestApp = async (options: { readonly publicUrl?: string } = {}) => {
+  const bed = createBed();
+  const crypto = nodeCryptography();
+  const now = () => instant(bed.clock.now());
+  const index = createVerificationIndex();
+
+  // Every append is in the index when its command is answered.
+  let readTo: string | null = null;
+  let reading: Promise<void> = Promise.resolve();
+  const read = async () => {
+    for (;;) {
+      const page = await bed.store.readAll(readTo, 500);
+      for (const event of page.events) index.apply(accounts.codec.view(event));
+      readTo = page.position;
+      if (page.end) return;
+    }
+  };
+  const afterAppend = () => {
+    reading = reading.then(read);
+    return reading;
+  };
+
+  const accounts = createAccounts(bed, { afterAppend });
+  const { execute, load, sessions, identity, signIn } = accounts;
+  const commands = {
+    ...accounts.commands,
+    ...settingsCommands,
+    ...apiKeyCommands({ crypto, secrets: keySecrets(bed.vault, accounts.boxes) }),
+  };
+  const publicOrigin = options.publicUrl === undefined ? null : new URL(options.publicUrl).origin;
+  const cookies = cookiesFor(publicOrigin?.startsWith('https:') ?? false);
+  const permissions = (names: readonly string[]) => new Set(names as readonly Permission[]);
+  const credentials: Credentials = {
+    cookieName: cookies.session,
+    requireProven: () => {},
+    owner: (userId) => {
+      const owner = index.owner(userId);
+      return owner && { ...owner, active: owner.status === 'active', permissions: permissions(owner.permissions) };
+    },
+    session: sessions.find,
+    key: (text) => {
+      const wellFormed = () => classify(text) !== 'malformed';
+      const question = { hash: crypto.sha256(text), wellFormed, scopes: [], applications: null };
+      const answer = index.verify(question, bed.clock.now());
+      if (!answer.valid) return null;
+      const { keyId, ownerId, scopes } = answer;
+      return { keyId, userId: ownerId, scopes, permissions: permissions(answer.permissions) };
+    },
+    serviceToken: () => null,
+  };
+
+  const history = async (stream: string) => {
+    const { events } = await bed.store.readStream(stream, 0, 1000);
+    const opened = await accounts.codec.openAll(events);
+    return opened.map((event) => ({ event: event as Opened & AnyEvent, label: null }));
+  };
+  const shared = { execute, commands, load, now, folds: accounts.folds };
+  const cursors = createCursors(crypto, accounts.purposeKeys('cursors'));
+  const asOf = () => ({ position: readTo, lagMs: 0 });
+  const routes = [
+    ...sessionRoutes({ ...shared, signIn, identity, cookies }),
+    ...sessionsRoutes({ ...shared, sessions, cookies, cursors, asOf }),
+    ...meRoutes(shared),
+    ...profileRoutes(shared),
+    ...passwordRoutes(shared),
+    ...apiKeyRoutes({
+      ...shared,
+      history,
+      lastUse: async () => null,
+      sha256Hex: (text) => toHex(crypto.sha256(text)),
+      cursors,
+      asOf,
+    }),
+  ];
+
+  const unexpected: unknown[] = [];
+  let requests = 0;
+  const app = createApp(routes, {
+    newRequestId: () => {
+      requests += 1;
+      return `request-${requests}`;
+    },
+    credentials,
+    publicOrigin,
+    now,
+    waitFor: async () => {},
+    trustedProxies: ['loopback'],
+    unexpected: (error) => unexpected.push(error),
+  });
+  const server: Server = createServer(app);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  return {
+    ...accounts,
+    commands,
+    index,
+    routes,
+    cookies,
+    url,
+    clock: bed.clock,
+    /** What went wrong inside, which no test means to happen. */
+    unexpected,
+    /** Another browser, at this address of a client. */
+    browser: (ip = '192.0.2.1') => clientOf({ url }, { 'x-forwarded-for': ip }),
+    close: async () => {
+      await accounts.background.settled();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+};
