@@ -1,4 +1,9 @@
 import { type AdminKeysContext, adminKeyRoutes } from './resources/admin/apiKeys.ts';
+import { type PolicyContext, policyRoutes } from './resources/admin/policy.ts';
+import { type RolesContext, roleRoutes } from './resources/admin/roles.ts';
+import { type ScopesContext, scopeRoutes } from './resources/admin/scopes.ts';
+import { type ServiceTokensContext, serviceTokenRoutes } from './resources/admin/serviceTokens.ts';
+import { type AdminUsersContext, adminUserRoutes } from './resources/admin/users.ts';
 import { apiKeyRoutes, type OwnKeysContext } from './resources/apiKeys.ts';
 import type { AuditContext } from './resources/audit/context.ts';
 import { auditRoutes } from './resources/audit.ts';
@@ -15,6 +20,11 @@ import type { Route } from './route.ts';
  */
 export type RoutesContext = OwnKeysContext &
   AdminKeysContext &
+  AdminUsersContext &
+  PolicyContext &
+  ScopesContext &
+  RolesContext &
+  ServiceTokensContext &
   AuditContext &
   SessionContext &
   SessionsContext &
@@ -29,6 +39,11 @@ export const allRoutes = (context: RoutesContext): readonly Route[] => [
   ...profileRoutes(context),
   ...passwordRoutes(context),
   ...apiKeyRoutes(context),
+  ...scopeRoutes(context),
+  ...policyRoutes(context),
+  ...adminUserRoutes(context),
+  ...roleRoutes(context),
   ...adminKeyRoutes(context),
+  ...serviceTokenRoutes(context),
   ...auditRoutes(context),
 ];
