@@ -14,13 +14,18 @@ const repeated = (text: string): string | null => {
   return null;
 };
 
-/** Each character next to the one before it: `abcdefgh`, `987654321`. */
+/** How far one character is from the one before it; after 9 comes 0. */
+const step = (before: string, character: string): number => {
+  const distance = (character.codePointAt(0) ?? 0) - (before.codePointAt(0) ?? 0);
+  const wraps = (before === '9' && character === '0') || (before === '0' && character === '9');
+  return wraps ? -Math.sign(distance) : distance;
+};
+
+/** Each character next to the one before it: `abcdefgh`, `123456789012345`. */
 const isRun = (text: string): boolean => {
-  const steps = [...text].map(
-    (character, i, all) => (character.codePointAt(0) ?? 0) - (all[i - 1]?.codePointAt(0) ?? 0),
-  );
-  const [, first, ...others] = steps;
-  return (first === 1 || first === -1) && others.every((step) => step === first);
+  const characters = [...text];
+  const steps = characters.slice(1).map((character, i) => step(characters[i] ?? '', character));
+  return steps.length > 0 && Math.abs(steps[0] ?? 0) === 1 && steps.every((one) => one === steps[0]);
 };
 
 /**
