@@ -153,11 +153,30 @@ export const createProjector = (parts: ProjectorParts): Projector => {
   };
   const completed = new Set<string>();
 
+  const readBatch = async (from: Position | null) => {
+    const batch = await store.readAll(from, batchSize);
+    return { batch, events: await openBatch(codec, batch.events, wanted) };
+  };
+  const ahead = new Map<Position | null, ReturnType<typeof readBatch>>();
+  const readAhead = (from: Position | null) => {
+    ahead.clear();
+    const reading = readBatch(from);
+    // Whether it succeeds matters to whoever takes it.
+    reading.catch(() => {});
+    ahead.set(from, reading);
+  };
+  const takeBatch = (from: Position | null) => {
+    const taken = ahead.get(from) ?? readBatch(from);
+    ahead.delete(from);
+    return taken;
+  };
+
   /** @returns whether these lines stand at the end of the log */
   const feed = async (group: readonly Line[]): Promise<boolean> => {
     const from = group[0]!.scanned;
-    const batch = await store.readAll(from, batchSize);
-    const events = await openBatch(codec, batch.events, wanted);
+    const { batch, events } = await takeBatch(from);
+    // The next one is read and opened while the store writes this one.
+    if (!batch.end) readAhead(batch.position);
     const outcomes = await Promise.allSettled(
       group.map((line) =>
         queued(line, async () => {

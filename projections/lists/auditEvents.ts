@@ -14,7 +14,6 @@ export const auditEventsSchema: ListSchema = {
   version: 1,
   columns: {
     subjects: 'texts',
-    keys: 'texts',
     actorId: 'text',
     actorKind: 'text',
     type: 'text',
@@ -46,7 +45,6 @@ export const auditEventsList: SealedProjection = {
       actorKind: actor.kind,
       correlationId,
       subjects: subjectsOf(known),
-      keys: keyIdsOf(known),
       data,
       metadata,
       sealed: sealed ?? null,
@@ -55,11 +53,12 @@ export const auditEventsList: SealedProjection = {
   },
 };
 
-/** What it is about, and for a key its owner too, so that a user's whole story is found by their id. */
+/** What it is about, every key that it names, and for a key its owner, so that a user's whole story is found by their id. */
 const subjectsOf = (event: AnyEvent & { stream: string }): readonly string[] => {
   const { kind, id } = subjectOf(event);
-  const owned = kind === 'key' && /^(keyring|activity)-/.test(event.stream);
-  return owned ? [`${kind}:${id}`, `user:${idInStream(event.stream)}`] : [`${kind}:${id}`];
+  const subjects = new Set([`${kind}:${id}`, ...keyIdsOf(event).map((keyId) => `key:${keyId}`)]);
+  if (kind === 'key' && /^(keyring|activity)-/.test(event.stream)) subjects.add(`user:${idInStream(event.stream)}`);
+  return [...subjects];
 };
 
 /** The event that a document holds, exactly as the log has it. */
@@ -86,7 +85,7 @@ const withIds: readonly SubjectKind[] = ['user', 'key', 'role', 'service', 'subs
 
 export const eventsWhere = (filter: EventFilter): readonly Condition[] => [
   ...given(filter.subject, isAbout),
-  ...given(filter.key, (value) => ({ column: 'keys', op: 'has', value })),
+  ...given(filter.key, (keyId) => has(`key:${keyId}`)),
   ...given(filter.actor, (value) => ({ column: 'actorId', op: 'eq', value })),
   ...given(filter.type, (values) => ({ column: 'type', op: 'in', values })),
   ...given(filter.from, (value) => ({ column: 'at', op: 'gte', value })),
@@ -98,7 +97,7 @@ export const eventsWhere = (filter: EventFilter): readonly Condition[] => [
 const given = <T>(value: T | undefined, condition: (value: T) => Condition): readonly Condition[] =>
   value === undefined ? [] : [condition(value)];
 
-const isAbout = (subject: string): Condition => {
-  const has = (value: string): Condition => ({ column: 'subjects', op: 'has', value });
-  return subject.includes(':') ? has(subject) : { any: withIds.map((kind) => [has(`${kind}:${subject}`)]) };
-};
+const has = (value: string): Condition => ({ column: 'subjects', op: 'has', value });
+
+const isAbout = (subject: string): Condition =>
+  subject.includes(':') ? has(subject) : { any: withIds.map((kind) => [has(`${kind}:${subject}`)]) };

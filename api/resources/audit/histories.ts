@@ -11,7 +11,7 @@ import { effectiveRights, roles, rolesOfUser, rolesStream } from '../../../domai
 import { settings } from '../../../domain/settings.ts';
 import { userStream } from '../../../domain/user.ts';
 import { user } from '../../../domain/userDecider.ts';
-import { storedEvent } from '../../../projections/lists/auditEvents.ts';
+import { eventsWhere, storedEvent } from '../../../projections/lists/auditEvents.ts';
 import { historyText } from '../../eventLines.ts';
 import { ownerShape } from '../../keyForAdministrators.ts';
 import { keyShape } from '../../keyShape.ts';
@@ -72,7 +72,7 @@ const endsEpoch = (ownerEpoch: number) => (event: StoredEvent) => event.data.own
 /** Events of the stream in which all installations' looking is put down: from the list that finds them by key. */
 async function* lookedAt(context: AuditContext, keyId: KeyId, at: Instant): AsyncGenerator<StoredEvent> {
   const where: readonly Condition[] = [
-    { column: 'keys', op: 'has', value: keyId },
+    ...eventsWhere({ key: keyId }),
     { column: 'stream', op: 'eq', value: 'audit' },
     { column: 'at', op: 'lte', value: at },
   ];
