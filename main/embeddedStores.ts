@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createMemoryBus } from '../adapters/memory/bus.ts';
 import { findKey } from '../adapters/node/keyFiles.ts';
@@ -31,15 +31,19 @@ export type Stores = {
   readonly close: () => Promise<void>;
 };
 
+/** An empty file is none: what a crash leaves of one that was about to be made. */
+const isThere = (file: string): boolean => (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0;
+
+/** @param vault the one that was made with the key, null where there is none yet */
 const keyOf = (
   configuration: Configuration,
   variable: 'KEYLEDGER_MASTER_KEY' | 'KEYLEDGER_PEPPER',
   file: string,
-  make: boolean,
+  vault: string | null,
 ) => {
-  const found = findKey(configuration.keys, variable, file, make);
+  const found = findKey(configuration.keys, variable, file, vault === null);
   if (found !== null) return found;
-  throw new StartError(`the data folder has a vault and no ${file}: put the key back, or set ${variable}`);
+  throw new StartError(`${vault} is there and ${file} is not: put the key back, or set ${variable}`);
 };
 
 /**
@@ -60,13 +64,18 @@ export const openEmbeddedStores = async (configuration: Configuration, clock: Cl
   };
   try {
     // The vault comes first at the first start: a log without it can only be what is left of an installation.
-    const isNew = !existsSync(files.vault);
-    if (isNew && existsSync(files.log))
+    const isNew = !isThere(files.vault);
+    if (isNew && isThere(files.log))
       throw new StartError(
         `${files.log} is there and ${files.vault} is not: a log is of no use without its vault; restore both from one backup`,
       );
-    const masterKey = keyOf(configuration, 'KEYLEDGER_MASTER_KEY', join(folder, 'master-key'), isNew);
-    const pepper = keyOf(configuration, 'KEYLEDGER_PEPPER', join(folder, 'pepper'), isNew);
+    const masterKey = keyOf(
+      configuration,
+      'KEYLEDGER_MASTER_KEY',
+      join(folder, 'master-key'),
+      isNew ? null : files.vault,
+    );
+    const pepper = keyOf(configuration, 'KEYLEDGER_PEPPER', join(folder, 'pepper'), isNew ? null : files.vault);
     const vault = await openVault({ file: files.vault, clock });
     closing.push(() => vault.close());
     await refuseLostLog(vault, files);
@@ -94,7 +103,7 @@ export const openEmbeddedStores = async (configuration: Configuration, clock: Cl
 };
 
 const refuseLostLog = async (vault: Vault, files: { readonly log: string; readonly vault: string }) => {
-  if (existsSync(files.log)) return;
+  if (isThere(files.log)) return;
   const row = await readInstallationRow(vault);
   if (row?.state === 'ready')
     throw new StartError(

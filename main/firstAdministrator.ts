@@ -109,13 +109,16 @@ export const ensureFirstAdministrator = async (
 export const removeUsedPassword = async ({ inside }: Deps, folder: string, signal: AbortSignal): Promise<void> => {
   const file = initialFile(folder);
   const holder = await holderOf({ inside } as Deps, defaultEmail);
-  if (holder === null) return;
-  while (!signal.aborted && existsSync(file)) {
-    const waiting = await inside.folds.read(user, userStream(holder), ({ state, position }) =>
-      state?.mustChangePassword ? { position } : null,
+  const waiting = async () =>
+    holder !== null &&
+    inside.folds.read(user, userStream(holder), ({ state, position }) =>
+      state?.mustChangePassword ? { position } : false,
     );
-    if (waiting === null) return rmSync(file, { force: true });
-    await inside.stores.store.changed(inside.reader.position() ?? waiting.position, signal);
+  while (existsSync(file)) {
+    const still = await waiting();
+    if (still === false) return rmSync(file, { force: true });
+    if (signal.aborted) return;
+    await inside.stores.store.changed(inside.reader.position() ?? still.position, signal);
     await inside.parts.scheduler.sleep(200, signal);
   }
 };

@@ -87,8 +87,9 @@ export const openEventStore = async ({
     },
 
     close: async () => {
-      await writer.close();
+      // The writer last: whoever closes last empties the write-ahead log into the file, and a reader cannot.
       reader.close();
+      await writer.close();
       waiters.wake();
     },
   };
