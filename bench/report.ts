@@ -1,0 +1,90 @@
+import type { Figure } from './figure.ts';
+import type { Machine } from './machine.ts';
+import type { Result, Spread } from './rounds.ts';
+
+export type Run = {
+  /** RFC 3339 */
+  readonly at: string;
+  readonly machine: Machine;
+  readonly results: readonly Result[];
+};
+
+const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+const rate = ({ median, min, max }: Spread) => `${whole.format(median)} (${whole.format(min)}–${whole.format(max)})`;
+const ratio = ({ median, min, max }: Spread) => `${median.toFixed(2)} (${min.toFixed(2)}–${max.toFixed(2)})`;
+
+const headings = ['figure', 'unit', 'rounds', 'baseline', 'product', 'ratio', 'goal', 'reached'];
+
+const cellsOf = (result: Result): readonly string[] => [
+  result.name,
+  result.unit,
+  String(result.rounds),
+  rate(result.baseline),
+  rate(result.product),
+  ratio(result.ratio),
+  `≥ ${result.goal}`,
+  result.reached ? 'yes' : 'no',
+];
+
+/** For a terminal: columns in line. */
+export const tableOf = (results: readonly Result[]): string => {
+  const rows = [headings, ...results.map(cellsOf)];
+  const widths = headings.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+};
+
+export const jsonOf = (run: Run): string => JSON.stringify(run, null, 2);
+
+const markdown = (rows: readonly (readonly string[])[]): string =>
+  rows
+    .flatMap((row, index) => {
+      const line = `| ${row.join(' | ')} |`;
+      return index === 0 ? [line, `|${row.map(() => '---').join('|')}|`] : [line];
+    })
+    .join('\n');
+
+const number = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
+
+const described = ({ name, title, baseline, product }: Figure, results: readonly Result[]): string => {
+  const more = Object.entries(results.find((result) => result.name === name)?.more ?? {});
+  const lines = [`## ${name}: ${title}`, '', `- Baseline: ${baseline}.`, `- Product: ${product}.`];
+  if (more.length > 0)
+    lines.push(`- Also seen: ${more.map(([what, value]) => `${what} ${number.format(value)}`).join(', ')}.`);
+  return lines.join('\n');
+};
+
+/** docs/benchmarks.md, whole. */
+export const pageOf = ({ at, machine, results }: Run, figures: readonly Figure[]): string => `# Benchmarks
+
+Written by \`npm run bench\`, which measures all of it again and takes about two minutes; \`npm run bench -- verify\` measures
+one figure and leaves this page as it is, \`--json\` prints nothing but JSON. Everything runs on loopback and in a temporary
+folder that is removed.
+
+What counts is the ratio of the product to a plain program that does the least that the task needs, on the same machine in
+the same run. Baseline and product take turns: a round to warm up, then those that count. A rate is the median of its rounds
+(lowest–highest), the ratio the median of the rounds' own ratios.
+
+${markdown([headings, ...results.map(cellsOf)])}
+
+${figures.map((figure) => described(figure, results)).join('\n\n')}
+
+## Where it ran
+
+${markdown([
+  ['', ''],
+  ['when', at],
+  ['processor', `${machine.processor}, ${machine.cores} cores`],
+  ['memory', `${machine.memoryGiB} GiB`],
+  ['system', machine.system],
+  ['Node', machine.node],
+  ['SQLite', machine.sqlite],
+  ['load at the end', String(machine.load)],
+])}
+`;

@@ -1,0 +1,91 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Figure, Sample } from './figure.ts';
+
+export type Spread = { readonly median: number; readonly min: number; readonly max: number };
+
+/** Rates per second. `ratio`: of the product's to the baseline's, each from the two halves of one round. */
+export type Result = {
+  readonly name: string;
+  readonly unit: string;
+  readonly goal: number;
+  readonly reached: boolean;
+  readonly rounds: number;
+  readonly baseline: Spread;
+  readonly product: Spread;
+  readonly ratio: Spread;
+  /** Medians of what else was seen, of the product where it begins with `product`. */
+  readonly more: { readonly [name: string]: number };
+};
+
+/**
+ * Measures a figure: one round to warm up, which is thrown away, then the others, in each of which baseline and product
+ * are measured one right after the other, so that whatever else the machine does meets both.
+ */
+export const measure = async (figure: Figure, tell: (text: string) => void): Promise<Result> => {
+  const folder = mkdtempSync(join(tmpdir(), 'keyledger-bench-'));
+  try {
+    const bench = await figure.open(folder);
+    try {
+      tell('warming up');
+      await bench.baseline();
+      await bench.product();
+      const pairs: Pair[] = [];
+      for (let round = 1; round <= figure.rounds; round++) {
+        tell(`round ${round} of ${figure.rounds}`);
+        // Whoever comes second finds a warmer machine, or a busier one: each does every other time.
+        const first = round % 2 === 0 ? await bench.product() : null;
+        const baseline = await bench.baseline();
+        pairs.push({ baseline, product: first ?? (await bench.product()) });
+      }
+      return resultOf(figure, pairs);
+    } finally {
+      await bench.close();
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+};
+
+type Pair = { readonly baseline: Sample; readonly product: Sample };
+
+const resultOf = ({ name, unit, goal }: Figure, pairs: readonly Pair[]): Result => {
+  const ratio = spread(pairs.map(({ baseline, product }) => product.rate / baseline.rate));
+  return {
+    name,
+    unit,
+    goal,
+    reached: ratio.median >= goal,
+    rounds: pairs.length,
+    baseline: spread(pairs.map(({ baseline }) => baseline.rate)),
+    product: spread(pairs.map(({ product }) => product.rate)),
+    ratio,
+    more: {
+      ...medians(
+        'baseline',
+        pairs.map(({ baseline }) => baseline),
+      ),
+      ...medians(
+        'product',
+        pairs.map(({ product }) => product),
+      ),
+    },
+  };
+};
+
+const medians = (whose: string, samples: readonly Sample[]): Result['more'] =>
+  Object.fromEntries(
+    Object.keys(samples[0]?.more ?? {}).map((name) => [
+      `${whose} ${name}`,
+      spread(samples.map(({ more }) => more?.[name] ?? Number.NaN)).median,
+    ]),
+  );
+
+/** @param values at least one */
+export const spread = (values: readonly number[]): Spread => {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const median = sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  return { median, min: sorted[0]!, max: sorted.at(-1)! };
+};
