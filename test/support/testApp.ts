@@ -1,10 +1,16 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { isCommonPassword } from '../../adapters/node/commonPasswords.ts';
 import { nodeCryptography } from '../../adapters/node/crypto.ts';
 import { createApp } from '../../api/app.ts';
 import type { Credentials } from '../../api/authenticate.ts';
 import { cookiesFor } from '../../api/cookies.ts';
 import { createCursors } from '../../api/cursor.ts';
+import { policyRoutes } from '../../api/resources/admin/policy.ts';
+import { roleRoutes } from '../../api/resources/admin/roles.ts';
+import { scopeRoutes } from '../../api/resources/admin/scopes.ts';
+import { serviceTokenRoutes } from '../../api/resources/admin/serviceTokens.ts';
+import { adminUserRoutes } from '../../api/resources/admin/users.ts';
 import { apiKeyRoutes } from '../../api/resources/apiKeys.ts';
 import { meRoutes } from '../../api/resources/me.ts';
 import { passwordRoutes } from '../../api/resources/password.ts';
@@ -15,15 +21,18 @@ import { apiKeyCommands } from '../../commands/apiKeys.ts';
 import { toHex } from '../../commands/encoding.ts';
 import type { Opened } from '../../commands/eventCodec.ts';
 import { keySecrets } from '../../commands/keySecrets.ts';
+import { serviceTokenCommands } from '../../commands/serviceTokens.ts';
 import { settingsCommands } from '../../commands/settings.ts';
 import type { AnyEvent } from '../../domain/events.ts';
 import { instant } from '../../domain/instant.ts';
 import { classify } from '../../domain/keyText.ts';
 import type { Permission } from '../../domain/permissions.ts';
 import { createVerificationIndex } from '../../projections/verificationIndex.ts';
+import { createListReader } from '../../workers/listReader.ts';
 import { createAccounts } from './accounts.ts';
 import { clientOf } from './client.ts';
-import { createBed } from './commandBed.ts';
+import { createBed, hurriedScheduler } from './commandBed.ts';
+import { projectorOver } from './listsBed.ts';
 
 export type TestApp = Awaited<ReturnType<typeof startTestApp>>;
 
@@ -55,6 +64,7 @@ export const startTestApp = async (options: { readonly publicUrl?: string } = {}
   const commands = {
     ...accounts.commands,
     ...settingsCommands,
+    ...serviceTokenCommands({ crypto }),
     ...apiKeyCommands({ crypto, secrets: keySecrets(bed.vault, accounts.boxes) }),
   };
   const publicOrigin = options.publicUrl === undefined ? null : new URL(options.publicUrl).origin;
@@ -76,7 +86,35 @@ export const startTestApp = async (options: { readonly publicUrl?: string } = {}
       const { keyId, ownerId, scopes } = answer;
       return { keyId, userId: ownerId, scopes, permissions: permissions(answer.permissions) };
     },
-    serviceToken: () => null,
+    serviceToken: (text) => {
+      const token = index.token(crypto.sha256(text), bed.clock.now());
+      return token && { ...token, permissions: permissions(token.permissions), expiresAt: token.expiresAtMs };
+    },
+  };
+
+  // Lists are filled when somebody looks, and hold everything then.
+  const projector = projectorOver(bed, accounts);
+  const { clock, store, lists } = bed;
+  const reader = createListReader({ lists, store, clock, scheduler: hurriedScheduler(clock), moved: projector.moved });
+  let filling: Promise<void> = Promise.resolve();
+  const fill = () => {
+    filling = filling.then(projector.catchUp);
+    return filling;
+  };
+  const listReader: typeof reader = {
+    ...reader,
+    reached: async (...of) => {
+      await fill();
+      return reader.reached(...of);
+    },
+    waitFor: async (...of) => {
+      await fill();
+      return reader.waitFor(...of);
+    },
+    current: async (list) => {
+      await fill();
+      return reader.current(list);
+    },
   };
 
   const history = async (stream: string) => {
@@ -87,6 +125,8 @@ export const startTestApp = async (options: { readonly publicUrl?: string } = {}
   const shared = { execute, commands, load, now, folds: accounts.folds };
   const cursors = createCursors(crypto, accounts.purposeKeys('cursors'));
   const asOf = () => ({ position: readTo, lagMs: 0 });
+  const sha256Hex = (text: string) => toHex(crypto.sha256(text));
+  const listing = { ...shared, lists, listReader, newestWrite: () => readTo, cursors, asOf };
   const routes = [
     ...sessionRoutes({ ...shared, signIn, identity, cookies }),
     ...sessionsRoutes({ ...shared, sessions, cookies, cursors, asOf }),
@@ -97,10 +137,15 @@ export const startTestApp = async (options: { readonly publicUrl?: string } = {}
       ...shared,
       history,
       lastUse: async () => null,
-      sha256Hex: (text) => toHex(crypto.sha256(text)),
+      sha256Hex,
       cursors,
       asOf,
     }),
+    ...policyRoutes(shared),
+    ...scopeRoutes(shared),
+    ...adminUserRoutes({ ...listing, sessions, hasher: accounts.hasher, isCommonPassword }),
+    ...roleRoutes(listing),
+    ...serviceTokenRoutes({ ...shared, sha256Hex, cursors, asOf }),
   ];
 
   const unexpected: unknown[] = [];
