@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { temporaryFolder } from './temporaryFolder.ts';
@@ -31,9 +32,18 @@ process.on('exit', () => {
   for (const child of spawned) child.kill('SIGKILL');
 });
 
+/** Compiling what all these processes load takes most of their start: once is enough. */
+const compiled = join(tmpdir(), 'keyledger-compiled');
+
 const launch = (args: readonly string[], environment: Environment) => {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...args], {
-    env: { PATH: process.env['PATH'] ?? '', KEYLEDGER_PORT: '0', KEYLEDGER_LOG_LEVEL: 'warn', ...environment },
+    env: {
+      PATH: process.env.PATH ?? '',
+      NODE_COMPILE_CACHE: compiled,
+      KEYLEDGER_PORT: '0',
+      KEYLEDGER_LOG_LEVEL: 'warn',
+      ...environment,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   spawned.add(child);
@@ -71,7 +81,7 @@ export const launchServer = (environment: Environment) => launch(['serve'], envi
 
 /** Serving, on a folder of its own where none is given. @throws with its log where it ends instead */
 export const startServer = async (environment: Environment = {}): Promise<Server> => {
-  const data = environment['KEYLEDGER_DATA'] ?? join(temporaryFolder(), 'data');
+  const data = environment.KEYLEDGER_DATA ?? join(temporaryFolder(), 'data');
   const { child, ended, stdout, stderr, onOutput } = launchServer({ ...environment, KEYLEDGER_DATA: data });
   const url = await Promise.race([
     new Promise<string>((resolve) => {
