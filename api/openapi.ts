@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { Access, Route } from './route.ts';
+import { isPeoplesPermission } from '../domain/permissions.ts';
+import type { Access, Described } from './route.ts';
 
 const problem = {
   type: 'object',
@@ -31,19 +32,39 @@ const securityOf = (access: Access) => {
   if (access === 'open') return [];
   if (access === 'session') return [{ session: [] }];
   if (access === 'session-or-key') return [{ session: [] }, { key: [] }, { keyHeader: [] }];
-  return [{ session: [] }, { serviceToken: [] }];
+  // What only services may do, no session permits.
+  const forPeople = access.some(isPeoplesPermission);
+  return [...(forPeople ? [{ session: [] }] : []), { serviceToken: [] }];
 };
 
-const schemaOf = (schema: z.ZodType, io: 'input' | 'output') => {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
-  return rest;
+type Schemas = { [name: string]: unknown };
+
+/** A schema as JSON Schema 2020-12; what goes by a name of its own is put beside the others and referred to. */
+const schemaOf = (schema: z.ZodType, io: 'input' | 'output', named: Schemas) => {
+  const {
+    $schema: _,
+    $defs = {},
+    ...rest
+  } = z.toJSONSchema(schema, {
+    io,
+    unrepresentable: 'any',
+    override: ({ jsonSchema }) => {
+      // Answers may get fields in time; who reads them passes over what they do not know.
+      if (io === 'output') delete jsonSchema.additionalProperties;
+    },
+  });
+  const moved = (value: unknown): unknown => JSON.parse(JSON.stringify(value).replaceAll('"#/$defs/', `"${place}`));
+  for (const [name, definition] of Object.entries($defs)) named[name] = moved(definition);
+  return moved(rest);
 };
+
+const place = '#/components/schemas/';
 
 type Parameter = { name: string; in: 'path' | 'query' | 'header'; required: boolean; schema: unknown };
 
-const parametersOf = (shape: z.ZodType | undefined, where: 'path' | 'query'): Parameter[] => {
+const parametersOf = (shape: z.ZodType | undefined, where: 'path' | 'query', named: Schemas): Parameter[] => {
   if (shape === undefined) return [];
-  const { properties = {}, required = [] } = schemaOf(shape, 'input') as {
+  const { properties = {}, required = [] } = schemaOf(shape, 'input', named) as {
     properties?: { [name: string]: unknown };
     required?: string[];
   };
@@ -57,7 +78,7 @@ const parametersOf = (shape: z.ZodType | undefined, where: 'path' | 'query'): Pa
 
 const text = { type: 'string' };
 
-const headersOf = (route: Route): Parameter[] => {
+const headersOf = (route: Described): Parameter[] => {
   if (route.method === 'GET') return [{ name: 'Keyledger-Min-Position', in: 'header', required: false, schema: text }];
   const idempotency: Parameter[] = route.notIdempotent
     ? []
@@ -67,46 +88,77 @@ const headersOf = (route: Route): Parameter[] => {
     : idempotency;
 };
 
-const operationOf = (route: Route) => ({
+/** `GET /v1/admin/api-keys/:id` → `getV1AdminApiKeysId`: one call, one name, whatever command is behind it. */
+const operationId = ({ method, path }: Described): string =>
+  method.toLowerCase() +
+  path
+    .split(/[^A-Za-z0-9]+/)
+    .map((part) => part.slice(0, 1).toUpperCase() + part.slice(1))
+    .join('');
+
+const mediaTypesOf = ({ produces = 'application/json' }: Described): readonly string[] =>
+  typeof produces === 'string' ? [produces] : produces;
+
+const answersOf = (route: Described, named: Schemas) =>
+  Object.fromEntries(
+    Object.entries(route.answers).map(([status, schema]) => [
+      status,
+      schema === null
+        ? { description: 'Done' }
+        : {
+            description: 'OK',
+            content: Object.fromEntries(
+              mediaTypesOf(route).map((type) => [type, { schema: schemaOf(schema, 'output', named) }]),
+            ),
+          },
+    ]),
+  );
+
+/** A body that may be left out is one whose schema takes nothing for an answer. */
+const bodyOf = (body: z.ZodType | undefined, accepts: string, named: Schemas) =>
+  body && {
+    requestBody: {
+      required: !body.safeParse(undefined).success,
+      content: { [accepts]: { schema: schemaOf(body, 'input', named) } },
+    },
+  };
+
+const operationOf = (route: Described, named: Schemas) => ({
   summary: route.summary,
   tags: [route.tag],
-  operationId: route.command?.command ?? `${route.method.toLowerCase()}${route.path.replace(/[^a-z0-9]+/gi, '-')}`,
+  operationId: operationId(route),
   security: securityOf(route.access),
   ...(Array.isArray(route.access) && { 'x-permissions': route.access }),
-  parameters: [...parametersOf(route.params, 'path'), ...parametersOf(route.query, 'query'), ...headersOf(route)],
-  ...(route.body && {
-    requestBody: { required: true, content: { 'application/json': { schema: schemaOf(route.body, 'input') } } },
-  }),
+  ...(route.command && { 'x-command': route.command.command }),
+  parameters: [
+    ...parametersOf(route.params, 'path', named),
+    ...parametersOf(route.query, 'query', named),
+    ...headersOf(route),
+  ],
+  ...bodyOf(route.body, 'application/json', named),
   responses: {
-    ...Object.fromEntries(
-      Object.entries(route.answers).map(([status, schema]) => [
-        status,
-        {
-          description: schema === null ? 'Done' : 'OK',
-          ...(schema && { content: { 'application/json': { schema: schemaOf(schema, 'output') } } }),
-        },
-      ]),
-    ),
+    ...answersOf(route, named),
     default: {
       description: ['A problem', ...(route.command?.rejections ?? route.refuses ?? [])].join(' · '),
-      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+      content: { 'application/problem+json': { schema: { $ref: `${place}Problem` } } },
     },
   },
 });
 
 /** The whole contract as OpenAPI 3.1, from the very schemas that validate. */
-export const openapiOf = (routes: readonly Route[], version: string) => {
+export const openapiOf = (routes: readonly Described[], version: string) => {
+  const named: Schemas = { Problem: problem };
   const paths: { [path: string]: { [method: string]: unknown } } = {};
   for (const route of routes) {
     const path = route.path.replace(/:([a-zA-Z]+)/g, '{$1}');
-    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route) };
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route, named) };
   }
   return {
     openapi: '3.1.0',
     info: { title: 'Keyledger', version, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
     paths,
     components: {
-      schemas: { Problem: problem },
+      schemas: named,
       securitySchemes: {
         session: { type: 'apiKey', in: 'cookie', name: 'keyledger' },
         key: { type: 'http', scheme: 'bearer' },

@@ -1,12 +1,18 @@
+import { dataPlaneCalls } from './dataPlane/description.ts';
+import { openapiOf } from './openapi.ts';
 import { type AdminKeysContext, adminKeyRoutes } from './resources/admin/apiKeys.ts';
+import { type ListsContext, listRoutes } from './resources/admin/lists.ts';
 import { type PolicyContext, policyRoutes } from './resources/admin/policy.ts';
 import { type RolesContext, roleRoutes } from './resources/admin/roles.ts';
 import { type ScopesContext, scopeRoutes } from './resources/admin/scopes.ts';
 import { type ServiceTokensContext, serviceTokenRoutes } from './resources/admin/serviceTokens.ts';
+import { type SummaryContext, summaryRoutes } from './resources/admin/summary.ts';
 import { type AdminUsersContext, adminUserRoutes } from './resources/admin/users.ts';
 import { apiKeyRoutes, type OwnKeysContext } from './resources/apiKeys.ts';
 import type { AuditContext } from './resources/audit/context.ts';
 import { auditRoutes } from './resources/audit.ts';
+import { documentRoutes } from './resources/documents.ts';
+import { type HealthContext, healthRoutes } from './resources/health.ts';
 import { meRoutes } from './resources/me.ts';
 import { type PasswordContext, passwordRoutes } from './resources/password.ts';
 import { type ProfileContext, profileRoutes } from './resources/profile.ts';
@@ -26,24 +32,37 @@ export type RoutesContext = OwnKeysContext &
   RolesContext &
   ServiceTokensContext &
   AuditContext &
+  ListsContext &
+  SummaryContext &
+  HealthContext &
   SessionContext &
   SessionsContext &
   ProfileContext &
-  PasswordContext;
+  PasswordContext & {
+    /** Of this program. */
+    readonly version: string;
+  };
 
 /** Every call that Express answers. */
-export const allRoutes = (context: RoutesContext): readonly Route[] => [
-  ...sessionRoutes(context),
-  ...sessionsRoutes(context),
-  ...meRoutes(context),
-  ...profileRoutes(context),
-  ...passwordRoutes(context),
-  ...apiKeyRoutes(context),
-  ...scopeRoutes(context),
-  ...policyRoutes(context),
-  ...adminUserRoutes(context),
-  ...roleRoutes(context),
-  ...adminKeyRoutes(context),
-  ...serviceTokenRoutes(context),
-  ...auditRoutes(context),
-];
+export const allRoutes = (context: RoutesContext): readonly Route[] => {
+  const routes: readonly Route[] = [
+    ...sessionRoutes(context),
+    ...sessionsRoutes(context),
+    ...meRoutes(context),
+    ...profileRoutes(context),
+    ...passwordRoutes(context),
+    ...apiKeyRoutes(context),
+    ...scopeRoutes(context),
+    ...policyRoutes(context),
+    ...adminUserRoutes(context),
+    ...roleRoutes(context),
+    ...adminKeyRoutes(context),
+    ...serviceTokenRoutes(context),
+    ...auditRoutes(context),
+    ...listRoutes(context),
+    ...summaryRoutes(context),
+    ...healthRoutes(context),
+    ...documentRoutes({ document: () => openapiOf([...routes, ...dataPlaneCalls], context.version) }),
+  ];
+  return routes;
+};

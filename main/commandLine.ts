@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { ConfigurationError, readConfiguration } from './configuration.ts';
 import { OperationError } from './operations.ts';
 import { progressBar } from './progressBar.ts';
 import { StartError } from './startError.ts';
+import { version } from './version.ts';
 
 const usage = `Usage: keyledger COMMAND
 
@@ -20,9 +20,6 @@ Exit code: 0 done, 1 failed, 2 wrong usage, setting or store.
 
 /** What was typed is no command. */
 class UsageError extends Error {}
-
-export const version = (): string =>
-  (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
 
 type Environment = { readonly [name: string]: string | undefined };
 

@@ -25,6 +25,7 @@ import type { Configuration } from './configuration.ts';
 import { environment, type Inside } from './core.ts';
 import { credentialsOf } from './credentials.ts';
 import { historyOf } from './history.ts';
+import { version } from './version.ts';
 
 /** The server, and what of it must be brought to an end by hand. */
 export type Front = {
@@ -101,6 +102,7 @@ export const wireHttp = (
     isCommonPassword,
     acknowledgements,
     workers,
+    version: version(),
     sha256: crypto.sha256,
     sha256Hex: (text: string) => toHex(crypto.sha256(text)),
     ...historyOf(inside),

@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import type { Described } from '../route.ts';
+import { id, instant } from '../schemas/common.ts';
+import { acknowledgeBody } from './acknowledge.ts';
+import { revocationsQuery } from './revocations.ts';
+import { usageBody } from './usage.ts';
+import { verifyBody } from './verifyBody.ts';
+
+const names = z.array(z.string());
+const logPlace = { position: z.string(), epoch: z.string() };
+
+const verification = z.discriminatedUnion('valid', [
+  z.object({
+    valid: z.literal(true),
+    code: z.literal('valid'),
+    keyId: id,
+    ownerId: id,
+    owner: z.object({ id, kind: z.string(), roles: names, groups: names, organizations: names }),
+    permissions: names,
+    scopes: names.nullable().meta({ description: 'Concrete; null: any scope.' }),
+    expiresAt: instant.nullable(),
+    ...logPlace,
+  }),
+  z.object({
+    valid: z.literal(false),
+    code: z
+      .enum([
+        'malformed',
+        'not-found',
+        'owner-inactive',
+        'revoked',
+        'expired',
+        'api-keys-disabled',
+        'role-not-permitted',
+        'insufficient-scope',
+      ])
+      .meta({ description: 'The first of them that applies.' }),
+    missing: names.optional().meta({ description: 'Scopes that the key lacks.' }),
+    ...logPlace,
+  }),
+]);
+
+const message = z
+  .object({
+    position: z.string(),
+    previous: z.string().nullable(),
+    epoch: z.string(),
+    id,
+    kind: z.enum(['key', 'owner', 'all']),
+    effect: z.enum(['ended', 'recheck']),
+    keyId: id.optional(),
+    ownerId: id.optional(),
+    reason: z.string(),
+    at: instant,
+    effectiveAt: instant,
+  })
+  .meta({ id: 'Revocation' });
+
+const tag = 'Services';
+
+/** The calls of services, which the bare server answers: here only to be described. */
+export const dataPlaneCalls: readonly Described[] = [
+  {
+    method: 'POST',
+    path: '/v1/verify',
+    summary: 'Whether a key may do something, at request speed',
+    tag,
+    access: ['verify'],
+    body: verifyBody,
+    answers: { 200: verification },
+    unlogged: 'Use of a key is no event: last use goes to the vault',
+    notIdempotent: true,
+    refuses: ['unavailable'],
+  },
+  {
+    method: 'POST',
+    path: '/v1/usage',
+    summary: 'Use of keys that a service verified from its own memory',
+    tag,
+    access: ['verify'],
+    body: usageBody,
+    answers: { 204: null },
+    unlogged: 'Use of a key is no event: last use goes to the vault',
+    notIdempotent: true,
+    refuses: ['unavailable'],
+  },
+  {
+    method: 'GET',
+    path: '/v1/revocations',
+    summary: 'What must be forgotten, in the order of the log',
+    tag,
+    access: ['revocations:read'],
+    query: revocationsQuery,
+    answers: { 200: z.object({ items: z.array(message), head: z.string().nullable(), epoch: z.string() }) },
+    refuses: ['feed-restarted', 'unavailable', 'not-caught-up'],
+  },
+  {
+    method: 'GET',
+    path: '/v1/revocations/stream',
+    summary: 'The same as server-sent events, with heartbeats; resumes at Last-Event-ID',
+    tag,
+    access: ['revocations:read'],
+    query: revocationsQuery.omit({ limit: true }),
+    answers: { 200: z.string() },
+    produces: 'text/event-stream',
+    refuses: ['feed-restarted', 'unavailable'],
+  },
+  {
+    method: 'POST',
+    path: '/v1/revocations/ack',
+    summary: 'Everything up to a position was taken in',
+    tag,
+    access: ['revocations:read'],
+    body: acknowledgeBody,
+    answers: { 204: null },
+    unlogged: 'Acknowledgements are kept in the vault',
+    notIdempotent: true,
+    refuses: ['feed-restarted', 'unavailable'],
+  },
+];

@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import type { Condition } from '../../../commands/ports/lists.ts';
+import { type Instant, plusDays } from '../../../domain/instant.ts';
+import { keysWhere } from '../../../projections/lists/keyFilter.ts';
+import { hasStatus } from '../../../projections/lists/keyStatus.ts';
+import { usersWhere } from '../../../projections/lists/users.ts';
+import { countSubscribers, type DeliveryContext } from '../../delivery.ts';
+import { type AsOf, type ListingContext, openList } from '../../listing.ts';
+import { type Route, route } from '../../route.ts';
+import { asOf } from '../../schemas/common.ts';
+import { keyStatuses } from '../../schemas/key.ts';
+import { userStatuses } from '../../schemas/user.ts';
+
+export type SummaryContext = ListingContext & DeliveryContext & { readonly now: () => Instant };
+
+const soonDays = 7;
+const longDays = 90;
+
+const summary = z.object({
+  users: z.object(Object.fromEntries(userStatuses.map((status) => [status, z.int()]))),
+  keys: z.object({
+    ...Object.fromEntries(keyStatuses.map((status) => [status, z.int()])),
+    expiringSoon: z.int().meta({ description: `Active, with an end within ${soonDays} days.` }),
+    neverExpiring: z.int().meta({ description: 'Active, without an end.' }),
+    unused: z.int().meta({ description: `Active, made and not used for ${longDays} days.` }),
+  }),
+  subscribers: z.int().meta({ description: 'Services that follow the feed of revocations.' }),
+  asOf,
+});
+
+const keyConditions = (now: Instant): { readonly [name: string]: readonly Condition[] } => {
+  const active = hasStatus('active', now);
+  return {
+    ...Object.fromEntries(keyStatuses.map((status) => [status, keysWhere({ status: [status] }, now)])),
+    expiringSoon: [...keysWhere({}, now), ...active, { column: 'endsAt', op: 'lte', value: plusDays(now, soonDays) }],
+    neverExpiring: [...keysWhere({ neverExpires: true }, now), ...active],
+    unused: [...keysWhere({ unusedSince: plusDays(now, -longDays) }, now), ...active],
+  };
+};
+
+const userConditions = Object.fromEntries(userStatuses.map((status) => [status, usersWhere({ status: [status] })]));
+
+const counted = async (
+  { lists }: SummaryContext,
+  buildId: string,
+  conditions: { readonly [name: string]: readonly Condition[] },
+) => {
+  const counts = Object.entries(conditions).map(async ([name, where]) => [name, await lists.count(buildId, where)]);
+  return Object.fromEntries(await Promise.all(counts));
+};
+
+/** The list that is further behind says how old the answer is. */
+const older = (a: AsOf, b: AsOf): AsOf => {
+  const { position, lagMs } = a.lagMs >= b.lagMs ? a : b;
+  return { position, lagMs };
+};
+
+/** Counts for a dashboard: no names, so whoever sees any of it sees all of it. */
+export const summaryRoutes = (context: SummaryContext): readonly Route[] => [
+  route({
+    method: 'GET',
+    path: '/v1/admin/summary',
+    summary: 'How many users, keys and subscribers there are',
+    tag: 'Operations',
+    access: ['keys:read', 'users:read', 'policy:read'],
+    answers: { 200: summary },
+    refuses: ['not-caught-up'],
+    handle: async ({ minPosition }) => {
+      const now = context.now();
+      const [users, keys] = await Promise.all([
+        openList(context, 'users', minPosition),
+        openList(context, 'apiKeys', minPosition),
+      ]);
+      const [userCounts, keyCounts, subscribers] = await Promise.all([
+        counted(context, users.buildId, userConditions),
+        counted(context, keys.buildId, keyConditions(now)),
+        countSubscribers(context),
+      ]);
+      const body = { users: userCounts, keys: keyCounts, subscribers, asOf: older(users, keys) };
+      return { status: 200, body };
+    },
+  }),
+];
