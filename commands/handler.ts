@@ -111,10 +111,13 @@ export const createHandler = (deps: HandlerDeps): Handler => {
       const secret = outcome.secret ? { ...outcome.secret, text: ended(outcome) ? null : outcome.secret.text } : null;
       const actor = personOfActor(request.actor);
       const persons = actor === null ? [...running.persons] : [...running.persons, actor];
-      await intents
+      kept = await intents
         .answer(held, { command, body, position, result, secret }, persons)
         // What is done is done: a repeat finds it by the events' ids.
-        .catch((error: unknown) => report(error, `keeping the answer of ${command}`));
+        .catch((error: unknown) => {
+          report(error, `keeping the answer of ${command}`);
+          return true;
+        });
     };
     try {
       const outcome = await once(job, running, settle);
@@ -130,8 +133,8 @@ export const createHandler = (deps: HandlerDeps): Handler => {
   };
 
   /**
-   * A refusal while another process runs the same command: what refused it may be that run's own event. What came of
-   * that run counts; as long as it goes on, its events are looked for again.
+   * Another process ran the same command meanwhile: what refused it here, or left nothing to do, may have been that
+   * run's own event. What came of that run counts; as long as it goes on, its events are looked for again.
    */
   const afterAnother = async <R extends Json>(
     held: Held,

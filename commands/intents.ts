@@ -50,8 +50,11 @@ export type Intents = {
   readonly begin: (id: string, intent: Intent) => Promise<{ readonly begun: Held } | { readonly found: Found }>;
   /** @returns null where another process was faster */
   readonly takeOver: (held: Held, process: string) => Promise<Held | null>;
-  /** The sealed answer stands in its place for 24 h; without an Idempotency-Key nothing does. */
-  readonly answer: (held: Held, answer: Answer, persons: readonly string[]) => Promise<void>;
+  /**
+   * The sealed answer stands in its place for 24 h; without an Idempotency-Key nothing does.
+   * @returns false where somebody else wrote the row since
+   */
+  readonly answer: (held: Held, answer: Answer, persons: readonly string[]) => Promise<boolean>;
   /** It was refused, or came to nothing: a repeat decides anew. @returns false where somebody else wrote the row since */
   readonly forget: (held: Held) => Promise<boolean>;
   readonly look: (id: string) => Promise<Found | null>;
@@ -133,7 +136,8 @@ export const createIntents = (deps: {
       if (!result.current) throw new Error('an intent could neither be put nor read');
       const found = await open(result.current);
       // It was put all the same when an earlier try came back with an error.
-      const own = found.state === 'begun' && found.intent.commandId === intent.commandId;
+      const { commandId, process } = intent;
+      const own = found.state === 'begun' && found.intent.commandId === commandId && found.intent.process === process;
       return own ? { begun: found } : { found };
     },
 
@@ -145,13 +149,10 @@ export const createIntents = (deps: {
 
     answer: async ({ id, version, intent }, answer, persons) => {
       const value = intent.body === '' ? null : await seal(id, persons, { state: 'answered', ...answer });
-      if (value === null) {
-        await vault.remove(kind, id, version);
-        return;
-      }
+      if (value === null) return vault.remove(kind, id, version);
       const expiresAt = clock.now() + keptMs;
       const row = { kind, id, value, person: persons[0] ?? null, ref: answer.secret?.keyId ?? null, expiresAt };
-      await vault.put(row, version);
+      return (await vault.put(row, version)).put;
     },
 
     forget: ({ id, version }) => vault.remove(kind, id, version),

@@ -192,6 +192,10 @@ export const stepTaker = (deps: {
           if (current.revision !== revision) continue;
           current.release();
         }
+        // Where somebody else may take this very step, what it met may be the step itself.
+        const shared = running.repeated || options.firstEventId !== undefined;
+        const own = shared ? await foundAgain(running, aggregate, stream, 0, options) : null;
+        if (own) return own;
         running.decidedAt = position;
         return isRejection(decision) ? decision : stood(running, aggregate, stream, [], revision);
       }

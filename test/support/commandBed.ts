@@ -58,6 +58,41 @@ export const heldScheduler = (clock: ManualClock) => {
   return { scheduler, sleeping, wakeAll };
 };
 
+/**
+ * Sleeps end in the order in which they are due, each once everybody else had `turns` turns of the event loop: as if
+ * stores and processes were quick, and waiting took its time.
+ */
+export const orderlyScheduler = (clock: ManualClock, turns = 20): Scheduler => {
+  const sleeping = new Set<{ readonly due: number; readonly wake: () => void }>();
+  let running = false;
+  const run = async () => {
+    running = true;
+    while (sleeping.size > 0) {
+      for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      const next = [...sleeping].sort((a, b) => a.due - b.due)[0];
+      if (!next) break;
+      clock.advance(Math.max(0, next.due - clock.monotonic()));
+      next.wake();
+    }
+    running = false;
+  };
+  return {
+    sleep: (ms, signal) =>
+      new Promise((resolve) => {
+        const entry = {
+          due: clock.monotonic() + ms,
+          wake: () => {
+            sleeping.delete(entry);
+            resolve();
+          },
+        };
+        sleeping.add(entry);
+        signal?.addEventListener('abort', entry.wake);
+        if (!running) void run();
+      }),
+  };
+};
+
 export type Bed = ReturnType<typeof createBed>;
 
 /**
