@@ -1,24 +1,14 @@
 import { z } from 'zod';
 import type { ApiKeyCommands } from '../../commands/apiKeys.ts';
 import type { Execute } from '../../commands/command.ts';
-import type { Opened } from '../../commands/eventCodec.ts';
-import type { Folds } from '../../commands/folds.ts';
 import { isRejection } from '../../domain/decider.ts';
-import { type AnyEvent, keyIdsOf } from '../../domain/events.ts';
 import type { KeyId, Sha256Hex, UserId } from '../../domain/ids.ts';
 import type { Instant } from '../../domain/instant.ts';
-import { policyStream } from '../../domain/keyPolicy.ts';
-import { type Key, keyringFold, keyringStream } from '../../domain/keyring.ts';
 import { classify } from '../../domain/keyText.ts';
-import type { OwnerStanding } from '../../domain/keyView.ts';
-import { effectiveRights, roles, rolesOfUser, rolesStream } from '../../domain/roles.ts';
-import { type Settings, settings } from '../../domain/settings.ts';
-import { userStream } from '../../domain/user.ts';
-import { user } from '../../domain/userDecider.ts';
 import { eventShape } from '../../projections/eventShape.ts';
 import type { Cursors } from '../cursor.ts';
-import { keyShape, type LastUse } from '../keyShape.ts';
 import { filterText, pageOf, sortOf, startOf } from '../paging.ts';
+import { keyHistory, type ReadKeysContext, type Ring, readKey, readRing, shownKey } from '../readKeys.ts';
 import { Refusal } from '../refusal.ts';
 import { type Answer, type CommandRow, type Route, route } from '../route.ts';
 import {
@@ -37,79 +27,13 @@ import {
 import { eventSchema } from '../schemas/event.ts';
 import { type KeyShape, keySchema, keyStatuses, keyWithText } from '../schemas/key.ts';
 
-export type OwnKeysContext = {
+export type OwnKeysContext = ReadKeysContext & {
   readonly execute: Execute;
   readonly commands: ApiKeyCommands;
-  readonly now: () => Instant;
-  readonly folds: Pick<Folds, 'read'>;
-  /** Every event of a stream, oldest first, with the names of those who acted. */
-  readonly history: (stream: string) => Promise<readonly OpenedEvent[]>;
-  readonly lastUse: (keyId: KeyId) => Promise<LastUse | null>;
   readonly sha256Hex: (text: string) => Sha256Hex;
   readonly cursors: Cursors;
   /** How far this process has read, and how long ago. */
   readonly asOf: () => { position: string | null; lagMs: number };
-};
-
-export type OpenedEvent = { readonly event: Opened & AnyEvent; readonly label: string | null };
-
-type Ring = {
-  readonly ownerId: UserId;
-  readonly keys: ReadonlyMap<KeyId, Key>;
-  readonly owner: OwnerStanding;
-  readonly rules: Settings;
-  readonly at: Instant;
-};
-
-/** One user's keys with all that their standing follows from, each read to the end of its own stream. */
-export const readRing = async (
-  context: Pick<OwnKeysContext, 'folds' | 'now'>,
-  ownerId: UserId,
-): Promise<Ring | null> => {
-  const { folds } = context;
-  // What a fold holds goes on changing: each is copied as far as it is looked at.
-  const [keys, owner, rules, rolesNow] = await Promise.all([
-    folds.read(keyringFold, keyringStream(ownerId), ({ state }) => new Map(state.keys)),
-    folds.read(user, userStream(ownerId), ({ state }) => state && { ...state, endedEpochs: [...state.endedEpochs] }),
-    folds.read(settings, policyStream, ({ state }) => state),
-    folds.read(roles, rolesStream, ({ state }) => ({ ...state, defined: { ...state.defined } })),
-  ]);
-  if (owner === null) return null;
-  const { status, ownerEpoch, endedEpochs } = owner;
-  const held = rolesOfUser(ownerId, owner.roles, rolesNow);
-  const mayUseApi = effectiveRights(held, rolesNow).permissions.includes('api-keys:use');
-  return { ownerId, keys, owner: { status, ownerEpoch, endedEpochs, mayUseApi }, rules, at: context.now() };
-};
-
-export const shownKey = async (context: Pick<OwnKeysContext, 'lastUse'>, ring: Ring, key: Key): Promise<KeyShape> => {
-  const lastUse = await context.lastUse(key.keyId);
-  return keyShape({ ...key, ownerId: ring.ownerId, standing: key }, ring.owner, ring.rules.policy, lastUse, ring.at);
-};
-
-const notFound = () => new Refusal('not-found');
-
-/** One key of somebody. @throws Refusal not-found: also where it is another's */
-export const readKey = async (
-  context: Pick<OwnKeysContext, 'folds' | 'now' | 'lastUse'>,
-  ownerId: UserId,
-  keyId: KeyId,
-): Promise<{ readonly shape: KeyShape; readonly revision: number; readonly key: Key; readonly ring: Ring }> => {
-  const ring = await readRing(context, ownerId);
-  const key = ring?.keys.get(keyId);
-  if (ring === null || key === undefined) throw notFound();
-  return { shape: await shownKey(context, ring, key), revision: key.revision, key, ring };
-};
-
-/** The biography of one key: its own events, and the closing that ended it. */
-export const keyHistory = async (
-  context: Pick<OwnKeysContext, 'history'>,
-  ownerId: UserId,
-  key: Key,
-): Promise<readonly OpenedEvent[]> => {
-  const events = await context.history(keyringStream(ownerId));
-  return events.filter(({ event }) =>
-    event.type === 'KeyringClosed' ? event.data.ownerEpoch === key.ownerEpoch : keyIdsOf(event).includes(key.keyId),
-  );
 };
 
 const listQuery = z.strictObject({
@@ -149,7 +73,7 @@ const list = (context: OwnKeysContext) =>
       const filter = filterText(`api-keys ${caller.userId}`, query);
       const after = startOf(context.cursors, query.cursor, filter);
       const ring = await readRing(context, caller.userId);
-      if (ring === null) throw notFound();
+      if (ring === null) throw new Refusal('not-found');
       const shapes = await Promise.all([...ring.keys.values()].map((key) => shownKey(context, ring, key)));
       const found = shapes.filter(
         (key) =>
@@ -387,10 +311,11 @@ const check = (context: OwnKeysContext) =>
     access: 'session',
     body: z.strictObject({ key: z.string().min(1).max(256) }),
     answers: { 200: z.object({ code: z.string(), keyId: id.nullable(), since: instant.nullable() }) },
+    unlogged: 'Answers a question and changes nothing',
     notIdempotent: true,
     handle: async ({ caller, body }) => {
       const ring = await readRing(context, caller.userId);
-      if (ring === null) throw notFound();
+      if (ring === null) throw new Refusal('not-found');
       const hash = context.sha256Hex(body.key);
       const key = [...ring.keys.values()].find(({ secretHash }) => secretHash === hash);
       if (key === undefined) {

@@ -119,6 +119,7 @@ const reauthenticate = (context: SessionContext) =>
       .strictObject({ password: secretText.optional(), code: secretText.optional() })
       .refine(({ password, code }) => (password === undefined) !== (code === undefined), 'Give password or code'),
     answers: { 204: null },
+    unlogged: 'Only the session, in the vault, remembers it',
     notIdempotent: true,
     refuses: ['reauthentication-failed', 'externally-managed', 'too-many-requests'],
     handle: async ({ caller, body, command }) => {
