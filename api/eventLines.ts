@@ -1,6 +1,6 @@
 import type { StoredEvent } from '../commands/ports/eventStore.ts';
 import { eventShape } from '../projections/eventShape.ts';
-import type { OpenedEvent } from './resources/apiKeys.ts';
+import type { OpenedEvent } from './readKeys.ts';
 
 /** Opens events and names who acted. */
 export type Labelled = (stored: readonly StoredEvent[]) => Promise<readonly OpenedEvent[]>;

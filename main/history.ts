@@ -1,4 +1,4 @@
-import type { OpenedEvent } from '../api/resources/apiKeys.ts';
+import type { OpenedEvent } from '../api/readKeys.ts';
 import type { StoredEvent } from '../commands/ports/eventStore.ts';
 import type { Actor } from '../domain/event.ts';
 import { displayName } from '../domain/profile.ts';

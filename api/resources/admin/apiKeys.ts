@@ -18,6 +18,7 @@ import { type DeliveryContext, deliveryOf } from '../../delivery.ts';
 import { listedKeyShape, type Rules, readOwner, readRules } from '../../keyForAdministrators.ts';
 import { allDocuments, type ListingContext, listPage, openList } from '../../listing.ts';
 import { sortOf } from '../../paging.ts';
+import { type ReadKeysContext, readKey } from '../../readKeys.ts';
 import { Refusal } from '../../refusal.ts';
 import { type CommandRow, type Route, route } from '../../route.ts';
 import {
@@ -37,11 +38,10 @@ import {
 import { type KeyForAdministrators, keyForAdministrators, keyStatuses } from '../../schemas/key.ts';
 import { userStatuses } from '../../schemas/user.ts';
 import { streamText } from '../../streaming.ts';
-import { type OwnKeysContext, readKey } from '../apiKeys.ts';
 
 export type AdminKeysContext = ListingContext &
   DeliveryContext &
-  Pick<OwnKeysContext, 'folds' | 'now' | 'lastUse'> & {
+  Pick<ReadKeysContext, 'folds' | 'now' | 'lastUse'> & {
     readonly execute: Execute;
     readonly commands: Pick<ApiKeyCommands, 'revokeKey'> & AuditCommands;
     readonly reader: Pick<ProvenIndex, 'proven'>;
