@@ -59,13 +59,16 @@ export type Run = {
   readonly secretBytes: (label: string, length: number) => Uint8Array;
   /** The id that the command's n-th event on a stream has or will have; n counts from 0. */
   readonly eventId: (stream: string, n: number) => string;
-  /** Folded as of now: this process's cache, completed by reading the stream on from there. */
+  /**
+   * Folded as of now: this process's cache, completed by reading the stream on from there. The state does not change
+   * until the command ends; so does that of a `Step`. What `decide` is given may change once it has returned.
+   */
   readonly load: <S, E>(fold: Fold<S, E>, stream: string) => Promise<Loaded<S>>;
   /**
    * Decide on one stream and append: one decision, one stream, one append. At most one step per stream and command.
    * `decide` is called again, on a newer state, after a conflict; what it takes from other streams it loads in there.
    * `revisionOf`: the revision that If-Match is about (that key's own last event); without it If-Match is not looked at.
-   * `person`: whose key must be durable before these events (a person's first); made where it is missing.
+   * `newPerson`: whose key must be durable before these events (a person's first); made where it is missing.
    */
   readonly step: <S, C, E extends { type: string; data: object }>(
     aggregate: Decider<S, C, E>,
