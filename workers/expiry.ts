@@ -1,3 +1,4 @@
+import { failedWith } from '../commands/failure.ts';
 import type { Position } from '../commands/ports/eventStore.ts';
 import type { Condition, Document, Lists } from '../commands/ports/lists.ts';
 import type { UserId } from '../domain/ids.ts';
@@ -18,6 +19,7 @@ export type ExpiryParts = WorkerParts & {
 
 /** A key that was made meanwhile may end before the one that was next. */
 const longestSleepMs = 5_000;
+const listAwaitedMs = 250;
 const pageSize = 500;
 type Pass = { last: Position | null; failure: PromiseRejectedResult | null };
 
@@ -79,13 +81,24 @@ export const expiryWorker = (parts: ExpiryParts): Worker => {
   };
 
   return worker(parts, 'expiry', async (signal) => {
-    const { buildId } = await reader.current('apiKeys');
+    const buildId = await buildThatAnswers(reader);
+    // Being filled for the first time.
+    if (buildId === null) return listAwaitedMs;
     const { last, failure } = await recordDue(buildId, signal);
     // Until the list has seen them they look due still.
     if (last !== null) await reader.reached('apiKeys', last, 5_000);
     if (failure !== null) throw failure.reason;
     return untilNext(buildId);
   });
+};
+
+const buildThatAnswers = async (reader: ExpiryParts['reader']): Promise<string | null> => {
+  try {
+    return (await reader.current('apiKeys')).buildId;
+  } catch (error) {
+    if (failedWith(error, 'not-caught-up')) return null;
+    throw error;
+  }
 };
 
 async function* documentsIn(

@@ -67,6 +67,8 @@ export const worker = (
       state = { status: 'running', failures: 0, lastError: null, lastSuccessAt: instant(clock.now()) };
       return pause;
     } catch (error) {
+      // Whoever stops everything closes the stores under a step that takes long.
+      if (signal.aborted) return 0;
       failed(error);
       return Math.min(lastRetryMs, firstRetryMs * 2 ** Math.min(state.failures - 1, 20));
     }

@@ -189,8 +189,10 @@ test('an owner whose keys cannot be recorded keeps nobody else waiting', async (
       return isRejection(outcome) ? null : outcome.position;
     },
   });
-  await runUntil([projector, worker], async () => (await expired(bed, core)).length === 9);
-  assert.is(worker.state().lastError, 'away');
+  await runUntil(
+    [projector, worker],
+    async () => (await expired(bed, core)).length === 9 && worker.state().lastError === 'away',
+  );
   broken = false;
   await runUntil([projector, worker], async () => (await expired(bed, core)).length === 10);
 });
