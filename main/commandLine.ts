@@ -29,7 +29,15 @@ const program = () => import('./program.ts');
 const withOperations = async (
   environment: Environment,
   work: (on: import('./operations.ts').Operations) => Promise<number>,
-): Promise<number> => (await program()).withOperations(readConfiguration(environment), work);
+): Promise<number> => {
+  const configuration = readConfiguration(environment);
+  return (await program()).withOperations(configuration, work);
+};
+
+const serve = async (environment: Environment): Promise<number> => {
+  const configuration = readConfiguration(environment);
+  return (await program()).serve(configuration);
+};
 
 const lists = async (verb: string | undefined, names: readonly string[], environment: Environment) => {
   const bar = progressBar(process.stderr);
@@ -71,7 +79,7 @@ const dispatch = async (args: readonly string[], environment: Environment): Prom
   if (values.email !== undefined && command !== 'admin') throw new UsageError('--email goes with admin recover');
   if (values.version) return say(`keyledger ${version()}\n`);
   if (values.help || command === 'help') return say(usage);
-  if (command === 'serve' && verb === undefined) return (await program()).serve(readConfiguration(environment));
+  if (command === 'serve' && verb === undefined) return serve(environment);
   if (command === 'lists') return lists(verb, names, environment);
   if (command === 'admin' && verb === 'recover' && names.length === 0)
     return recover(values.email ?? null, environment);

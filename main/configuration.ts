@@ -1,6 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
+import { isCommonPassword } from '../adapters/node/commonPasswords.ts';
+import { findKey, UnusableKey } from '../adapters/node/keyFiles.ts';
+import { isRejection } from '../domain/decider.ts';
+import { emailNormalForm } from '../domain/emailAddress.ts';
+import { choosePassword } from '../domain/password.ts';
 
 const port = z
   .string()
@@ -39,7 +44,24 @@ const cidrs = z.string().transform((value, context) => {
 const address = z
   .string()
   .trim()
-  .regex(/^[^\s@]+@[^\s@]+$/, 'must be an e-mail address');
+  .refine((value) => emailNormalForm(value) !== null, 'must be an e-mail address');
+
+const host = z
+  .string()
+  .regex(/^[0-9A-Za-z.:_-]+$/, 'must be an address or host name of this machine, without brackets');
+
+const explanations: { readonly [code: string]: string } = {
+  'password-too-short': 'must have 15 characters at least',
+  'password-too-long': 'must have 256 characters at most',
+  'password-common': 'is among the passwords that attackers try first',
+};
+
+const password = z.string().transform((value, context) => {
+  const chosen = choosePassword({ password: value, confirmation: null, twoFactor: false }, isCommonPassword);
+  if (!isRejection(chosen)) return chosen.password;
+  context.addIssue({ code: 'custom', message: explanations[chosen.rejected] ?? chosen.rejected });
+  return z.NEVER;
+});
 
 const connection = (...schemes: string[]) =>
   z
@@ -50,13 +72,13 @@ const connection = (...schemes: string[]) =>
     );
 
 const variables = z.object({
-  KEYLEDGER_HOST: z.string().min(1, 'must not be empty').default('127.0.0.1'),
+  KEYLEDGER_HOST: host.default('127.0.0.1'),
   KEYLEDGER_PORT: port.default(8080),
   KEYLEDGER_DATA: z.string().min(1, 'must not be empty').default('./data'),
   KEYLEDGER_PUBLIC_URL: publicUrl.optional(),
   KEYLEDGER_TRUSTED_PROXIES: cidrs.default([]),
   KEYLEDGER_ADMIN_EMAIL: address.optional(),
-  KEYLEDGER_ADMIN_PASSWORD: z.string().optional(),
+  KEYLEDGER_ADMIN_PASSWORD: password.optional(),
   KEYLEDGER_EVENTSTORE: connection('esdb', 'esdb+discover', 'kurrentdb').optional(),
   KEYLEDGER_EVENTSTORE_PREFIX: z
     .string()
@@ -89,6 +111,15 @@ export class ConfigurationError extends Error {
 }
 
 type Environment = { readonly [name: string]: string | undefined };
+
+/** What is no key is told before a folder is made for it. */
+const checkKey = (name: string, value: string | undefined) => {
+  try {
+    findKey({ [name]: value }, name, null, false);
+  } catch (error) {
+    throw error instanceof UnusableKey ? new ConfigurationError(error.message) : error;
+  }
+};
 
 const readFileVariable = (name: string, path: string): string => {
   try {
@@ -137,6 +168,7 @@ export const readConfiguration = (environment: Environment) => {
     throw new ConfigurationError('KEYLEDGER_ROLE: an embedded installation is one process, which does all');
   if ((value.KEYLEDGER_ADMIN_EMAIL === undefined) !== (value.KEYLEDGER_ADMIN_PASSWORD === undefined))
     throw new ConfigurationError('KEYLEDGER_ADMIN_EMAIL and KEYLEDGER_ADMIN_PASSWORD go together: give both or none');
+  for (const name of ['KEYLEDGER_MASTER_KEY', 'KEYLEDGER_PEPPER'] as const) checkKey(name, value[name]);
   return {
     host: value.KEYLEDGER_HOST,
     port: value.KEYLEDGER_PORT,

@@ -34,6 +34,9 @@ export type Stores = {
 /** An empty file is none: what a crash leaves of one that was about to be made. */
 const isThere = (file: string): boolean => (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0;
 
+/** Whether somebody has begun to make an installation there. */
+export const holdsInstallation = (folder: string): boolean => isThere(join(folder, 'vault.sqlite'));
+
 /** @param vault the one that was made with the key, null where there is none yet */
 const keyOf = (
   configuration: Configuration,

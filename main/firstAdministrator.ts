@@ -1,17 +1,14 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isCommonPassword } from '../adapters/node/commonPasswords.ts';
 import type { PasswordHasher, Randomness } from '../commands/environment.ts';
 import { isRejection } from '../domain/decider.ts';
 import { emailClaim, emailClaimStream } from '../domain/emailClaim.ts';
 import type { UserId } from '../domain/ids.ts';
-import { choosePassword } from '../domain/password.ts';
 import { administratorRole, roles, rolesStream } from '../domain/roles.ts';
 import { userStream } from '../domain/user.ts';
 import { user } from '../domain/userDecider.ts';
 import type { Inside } from './core.ts';
 import { OperationError } from './operations.ts';
-import { StartError } from './startError.ts';
 
 export const defaultEmail = 'admin@localhost';
 
@@ -73,12 +70,6 @@ const makeAdministrator = async (deps: Deps, email: string, password: string, mu
   return outcome.result.userId;
 };
 
-const checkedPassword = (password: string): string => {
-  const chosen = choosePassword({ password, confirmation: null, twoFactor: false }, isCommonPassword);
-  if (isRejection(chosen)) throw new StartError(`KEYLEDGER_ADMIN_PASSWORD: ${chosen.rejected}`);
-  return chosen.password;
-};
-
 const initialFile = (folder: string) => join(folder, 'initial-admin');
 
 /**
@@ -98,7 +89,7 @@ export const ensureFirstAdministrator = async (
   );
   if (granted) return existsSync(file) ? file : null;
   if (configured !== null) {
-    await makeAdministrator(deps, configured.email, checkedPassword(configured.password), false);
+    await makeAdministrator(deps, configured.email, configured.password, false);
     return null;
   }
   await makeAdministrator(deps, defaultEmail, passwordIn(file, deps.randomness), true);

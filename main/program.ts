@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { UnusableKey } from '../adapters/node/keyFiles.ts';
 import { passwordHasher } from '../adapters/node/passwordHasher.ts';
 import { DataRefused } from '../adapters/sqlite/errors.ts';
+import { Failure } from '../commands/failure.ts';
 import { createWhereMissing, requireOneInstallation, WrongStores } from '../commands/firstStart.ts';
 import { requireCheckpointsInLog, WrongStore } from '../workers/checkpoints.ts';
 import { WrongLog } from '../workers/indexReader.ts';
@@ -12,7 +13,7 @@ import { backgroundWorkers } from './background.ts';
 import type { Configuration } from './configuration.ts';
 import { controlOf, openControl } from './control.ts';
 import { environment, type Inside, wireInside } from './core.ts';
-import { openEmbeddedStores, type Stores } from './embeddedStores.ts';
+import { holdsInstallation, openEmbeddedStores, type Stores } from './embeddedStores.ts';
 import { ensureFirstAdministrator, recoverAdministrator, removeUsedPassword } from './firstAdministrator.ts';
 import { wireHttp } from './http.ts';
 import { createLog, type Logger } from './log.ts';
@@ -26,8 +27,8 @@ const openStores = async (configuration: Configuration): Promise<Stores> => {
   try {
     return await openEmbeddedStores(configuration, environment.clock);
   } catch (error) {
-    if (error instanceof DataRefused || error instanceof UnusableKey) throw new StartError(error.message);
-    throw error;
+    const explained = error instanceof DataRefused || error instanceof UnusableKey || error instanceof Failure;
+    throw explained ? new StartError(error.message) : error;
   }
 };
 
@@ -130,18 +131,28 @@ const start = async (configuration: Configuration, log: Logger): Promise<Running
   }
 };
 
-const listen = async (running: Running, configuration: Configuration) => {
-  const front = wireHttp(running.inside, configuration, running.hasher, running.workers);
-  const { server } = front;
-  server.listen(configuration.port, configuration.host);
+const listening = async (server: Server, { host, port }: Configuration) => {
+  server.listen(port, host);
   try {
     await once(server, 'listening');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new StartError(
-      `KEYLEDGER_HOST, KEYLEDGER_PORT: cannot listen on ${configuration.host}:${configuration.port} (${code})`,
-    );
+    throw new StartError(`KEYLEDGER_HOST, KEYLEDGER_PORT: cannot listen on ${host}:${port} (${code})`);
   }
+};
+
+/** Told before anything is written, where it can be known that early. @throws StartError */
+const requireAddress = async (configuration: Configuration) => {
+  const server = createServer();
+  await listening(server, configuration);
+  server.close();
+  await once(server, 'close');
+};
+
+const listen = async (running: Running, configuration: Configuration) => {
+  const front = wireHttp(running.inside, configuration, running.hasher, running.workers);
+  const { server } = front;
+  await listening(server, configuration);
   const { port, address, family } = server.address() as AddressInfo;
   const host = family === 'IPv6' ? `[${address}]` : address;
   return {
@@ -167,6 +178,7 @@ const asked = () =>
 export const serve = async (configuration: Configuration): Promise<number> => {
   const log = createLog(configuration.logLevel);
   const signal = asked();
+  await requireAddress(configuration);
   const running = await start(configuration, log);
   try {
     const front = await listen(running, configuration);
@@ -193,6 +205,8 @@ export const withOperations = async (
   configuration: Configuration,
   work: (on: Operations) => Promise<number>,
 ): Promise<number> => {
+  if (!holdsInstallation(configuration.data))
+    throw new StartError(`KEYLEDGER_DATA: ${configuration.data} holds no installation`);
   let running: Running;
   try {
     running = await start(configuration, createLog('silent'));
