@@ -57,9 +57,10 @@ export const expiryWorker = (parts: ExpiryParts): Worker => {
       seen.add(ownerId);
       waiting.push(ownerId);
       if (waiting.length < atOnce) continue;
+      const begun = clock.monotonic();
       await recordAll(waiting, pass);
       waiting = [];
-      await scheduler.sleep(1_000 / piecesPerSecond, signal);
+      await scheduler.sleep(Math.max(1, begun + 1_000 / piecesPerSecond - clock.monotonic()), signal);
     }
     await recordAll(waiting, pass);
     if (pass.last !== null) log.info({ worker: 'expiry', owners: seen.size }, 'expiries recorded');

@@ -45,15 +45,15 @@ export const createLastUse = (deps: {
   const { table, clock, scheduler, onWritten, onTrouble = () => {} } = deps;
   const entries = new Map<KeyId, Entry>();
 
-  /** @returns whether it is written; not where another process is just writing it, which is tried again */
-  const write = async (keyId: KeyId, { ownerId, at, ip }: Entry): Promise<boolean> => {
+  /** `contended`: another process is just writing it. `erased`: of its owner nothing is kept, nor shown. */
+  const write = async (keyId: KeyId, { ownerId, at, ip }: Entry): Promise<'written' | 'contended' | 'erased'> => {
     const before = await table.get(keyId);
     const use = { at: instant(at), ip };
-    if (before !== null && before.value.at >= use.at) return true;
+    if (before !== null && before.value.at >= use.at) return 'written';
     const options = { person: ownerId, ref: keyId };
     const put = await table.put(keyId, use, before?.version ?? 'absent', options);
-    // Null: of somebody who was erased nothing is kept.
-    return put.put || put.current === null;
+    if (put.put) return 'written';
+    return put.current === null ? 'erased' : 'contended';
   };
 
   const isDue = (entry: Entry, all: boolean) =>
@@ -66,7 +66,12 @@ export const createLastUse = (deps: {
     entry.dirty = false;
     entry.writtenAt = clock.monotonic();
     try {
-      if (await write(keyId, { ...entry, at, ip })) return { keyId, at: instant(at), ip };
+      const outcome = await write(keyId, { ...entry, at, ip });
+      if (outcome === 'written') return { keyId, at: instant(at), ip };
+      if (outcome === 'erased') {
+        entries.delete(keyId);
+        return null;
+      }
     } catch (error) {
       onTrouble(error);
     }

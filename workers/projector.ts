@@ -87,8 +87,13 @@ export const createProjector = (parts: ProjectorParts): Projector => {
     return result;
   };
 
+  const reportParked =
+    ({ list }: Build) =>
+    ({ stream, revision, eventId, error }: ParkedStream) =>
+      log.error({ list, stream, revision, eventId, error }, 'a list cannot apply an event: its stream waits there');
+
   const lineOf = async (build: Build, projection: Projection): Promise<Line> => ({
-    filling: await fillingOf(parts, build, projection),
+    filling: await fillingOf({ lists, clock, onParked: reportParked(build) }, build, projection),
     scanned: build.checkpoint?.position ?? null,
     events: 0,
     stale: false,

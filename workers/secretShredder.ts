@@ -16,6 +16,8 @@ export type SecretShredderParts = FollowParts & {
 export const shredLaterKind = 'shred-later';
 
 const pageSize = 200;
+/** How late the text of a key may be destroyed after its grace. The key itself ended on time. */
+const appointmentsMs = 5_000;
 
 /**
  * Destroys the texts of keys that ended, and all of them when the policy no longer lets anybody copy one again. A service
@@ -39,7 +41,10 @@ export const secretShredder = (parts: SecretShredderParts): Worker => {
     }
   };
 
+  let lookedAt = Number.NEGATIVE_INFINITY;
   const destroyDue = async () => {
+    if (clock.monotonic() - lookedAt < appointmentsMs) return;
+    lookedAt = clock.monotonic();
     for (let after: string | null = null; ; ) {
       const rows = await vault.find(shredLaterKind, {}, { after, limit: pageSize });
       for (const row of rows) {

@@ -62,4 +62,23 @@ test('what is only in memory is written when the worker stops', async () => {
   assert.is(flushed.at(-1), true);
 });
 
+test('what was used just before its owner was erased is neither kept nor shown', async () => {
+  const { bed, core } = await bedWith([]);
+  const table = sealedTable<UseRow>(bed.vault, 'last-use', core.boxes);
+  const shown: unknown[] = [];
+  const lastUse = createLastUse({
+    table,
+    clock: bed.clock,
+    scheduler: hurriedScheduler(bed.clock),
+    onWritten: async (uses) => void shown.push(...uses),
+  });
+  await core.keys.ensure('u1');
+  lastUse.mark('k1', 'u1', bed.clock.now(), '192.0.2.9');
+  await core.keys.destroy('u1', '2027-01-01T00:00:00.000Z');
+  assert.is(await lastUse.flush(), 0);
+  assert.equal(shown, []);
+  assert.is(lastUse.of('k1'), null);
+  assert.is(await bed.vault.get('last-use', 'k1'), null);
+});
+
 test.run();

@@ -22,7 +22,7 @@ export type Filling = {
 };
 
 export const fillingOf = async (
-  parts: { readonly lists: Lists; readonly clock: Clock },
+  parts: { readonly lists: Lists; readonly clock: Clock; readonly onParked?: (parked: ParkedStream) => void },
   build: Build,
   projection: Projection,
 ): Promise<Filling> => {
@@ -36,6 +36,7 @@ export const fillingOf = async (
     const batch = { after: checkpoint, checkpoint: to, applied, park: [...park.values()], unpark: [] };
     if (!(await lists.apply(build.id, batch))) return false;
     checkpoint = to;
+    for (const [stream, entry] of park) if (!parked.has(stream)) parts.onParked?.(entry);
     const expected = new Map([...parked, ...park]);
     parked = await parkedIn(lists, build.id);
     if (sameStreams(expected, parked)) return true;
