@@ -14,8 +14,9 @@ export const view = (event: StoredEvent): Recorded<{ readonly type: string; read
   metadata: { ...event.metadata, ip: null, userAgent: null, reason: null },
 });
 
-/** Appends to a store what a test tells, one event at a time, each to its stream. */
+/** Appends to a store what a test tells, what follows each other on one stream in one go. Nobody else may write. */
 export const createLogWriter = (store: EventStore) => {
+  const revisions = new Map<string, number>();
   let written = 0;
 
   const toAppend = ({ type, data }: Told): EventToAppend => {
@@ -36,15 +37,22 @@ export const createLogWriter = (store: EventStore) => {
     };
   };
 
+  const append = async (stream: string, events: readonly EventToAppend[]) => {
+    const result = await store.append(stream, revisions.get(stream) ?? 'no-stream', events);
+    if (!result.appended) throw new Error('somebody else wrote');
+    revisions.set(stream, result.revision);
+    return result.position;
+  };
+
   /** @returns the position of the last one */
   return async (...told: readonly Told[]): Promise<string> => {
     let position = '';
-    for (const event of told) {
-      const { events } = await store.readStream(event.stream, 0, 1000);
-      const expected = events.length === 0 ? 'no-stream' : events.length - 1;
-      const result = await store.append(event.stream, expected, [toAppend(event)]);
-      if (!result.appended) throw new Error('somebody else wrote');
-      position = result.position;
+    for (let from = 0; from < told.length; ) {
+      const { stream } = told[from]!;
+      let to = from + 1;
+      while (to < told.length && told[to]!.stream === stream) to += 1;
+      position = await append(stream, told.slice(from, to).map(toAppend));
+      from = to;
     }
     return position;
   };

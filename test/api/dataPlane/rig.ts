@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
 import { createMemoryEventStore } from '../../../adapters/memory/eventStore.ts';
 import { createMemoryLists } from '../../../adapters/memory/lists.ts';
 import { createMemoryVault } from '../../../adapters/memory/vault.ts';
@@ -121,6 +122,8 @@ export const arrange = async (
     uses,
     unexpected,
     port,
+    /** How many the server has open. */
+    connections: () => promisify(server.getConnections.bind(server))(),
     call,
     verify: (body: unknown, rest: Omit<Call, 'body'> = {}) => call('/v1/verify', { ...rest, body }),
     get: (path: string, rest: Call = {}) => call(path, { method: 'GET', ...rest }),
