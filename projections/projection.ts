@@ -1,6 +1,7 @@
 import type { StoredEvent } from '../commands/ports/eventStore.ts';
 import type { Change, Document, ListSchema } from '../commands/ports/lists.ts';
 import type { DomainEvent, Recorded } from '../domain/event.ts';
+import type { Json } from '../domain/json.ts';
 
 /** A document of the list as it stands after every event before this one, or null. Only what `reads` asked for is there. */
 export type Reader = (id: string) => Document | null;
@@ -56,4 +57,11 @@ export const projectionOf = <E extends { type: string; data: object }>(
     reads: (event) => readsOf.get(event.type)?.(event) ?? [],
     apply: (event, read) => byType.get(event.type)?.(event, read) ?? [],
   };
+};
+
+/** For a document that is made: a field that is not there is null, and takes no room. */
+export const withoutNulls = (fields: { readonly [field: string]: Json }): { readonly [field: string]: Json } => {
+  const kept: { [field: string]: Json } = {};
+  for (const field in fields) if (fields[field] !== null) kept[field] = fields[field]!;
+  return kept;
 };

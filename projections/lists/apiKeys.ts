@@ -6,7 +6,7 @@ import type { Json } from '../../domain/json.ts';
 import type { KeyringEvent } from '../../domain/keyring.ts';
 import type { RolesEvent } from '../../domain/roles.ts';
 import type { UserEvent } from '../../domain/user.ts';
-import { projectionOf, type Reader } from '../projection.ts';
+import { projectionOf, type Reader, withoutNulls } from '../projection.ts';
 import {
   asStored,
   endField,
@@ -73,7 +73,11 @@ export const apiKeysSchema: ListSchema = {
 type Of<T extends KeyringEvent['type']> = Recorded<Extract<KeyringEvent, { type: T }>>;
 type Fields = { readonly [field: string]: Json };
 
-const set = (id: KeyId, fields: Fields): Change => ({ op: 'set', id, fields });
+const ownerSet = (ownerId: UserId, fields: Fields): Change => ({
+  op: 'set',
+  id: ownerDocumentId(ownerId),
+  fields: { kind: 'owner', ...fields },
+});
 const ownerOf = (event: { readonly stream: string }) => idInStream(event.stream);
 
 /** Whose address it is that a key was made from: who made it, or its owner where that was no person. */
@@ -90,7 +94,7 @@ const made = (
   const owner = read(ownerDocumentId(ownerId));
   const { keyId, ownerEpoch, name, mask, scopes, expiresAt } = event.data;
   const ended = endOfEpoch(owner, ownerEpoch);
-  const key = set(keyId, {
+  const fields = withoutNulls({
     kind: 'key',
     ownerId,
     ownerEpoch,
@@ -104,32 +108,42 @@ const made = (
     createdIp: event.metadata.ip,
     createdIpOf: actorIsPerson(event) ? event.metadata.actor.id : ownerId,
     expiresAt,
-    graceUntil: null,
     endsAt: expiresAt,
-    expiredAt: null,
-    revokedAt: null,
-    revokedReason: null,
-    revokedNote: null,
-    replacedBy: null,
     ownerEndedAt: ended?.at ?? null,
     ownerEndedReason: ended?.reason ?? null,
     ...ownerFactsFor(owner),
   });
-  return own.replaces === null ? [key] : [key, { op: 'update', id: own.replaces, fields: { replacedBy: keyId } }];
+  return [
+    { op: 'set', id: keyId, fields },
+    ...(own.replaces === null ? [] : [{ op: 'update', id: own.replaces, fields: { replacedBy: keyId } } as const]),
+    ...(owner?.hasKeys === true ? [] : [ownerSet(ownerId, { hasKeys: true })]),
+  ];
 };
 
-/** Keys first: while their owner's document is not written, the event counts as not applied and comes again. */
-const ofOwner = (userId: UserId, facts: OwnerFacts, hidden: OwnerFacts = {}): readonly Change[] => [
-  ...(Object.keys(facts).length === 0
-    ? []
-    : [{ op: 'updateWhere', column: 'ownerId', equals: userId, fields: facts } as const]),
-  { op: 'set', id: ownerDocumentId(userId), fields: { kind: 'owner', ...asStored(facts), ...hidden } },
+/**
+ * Keys first: while their owner's document is not written, the event counts as not applied and comes again. An owner
+ * without keys, as most are who register, is spared the search for them.
+ */
+const ofOwner = (userId: UserId, read: Reader, facts: OwnerFacts, hidden: OwnerFacts = {}): readonly Change[] => [
+  ...keysOf(userId, read, 'ownerId', userId, facts),
+  ownerSet(userId, { ...asStored(facts), ...hidden }),
 ];
+
+const keysOf = (
+  ownerId: UserId,
+  read: Reader,
+  column: string,
+  equals: string,
+  fields: OwnerFacts,
+): readonly Change[] =>
+  Object.keys(fields).length > 0 && read(ownerDocumentId(ownerId))?.hasKeys === true
+    ? [{ op: 'updateWhere', column, equals, fields }]
+    : [];
 
 const fromUser = (event: Recorded<UserEvent>, read: Reader): readonly Change[] => {
   const userId = ownerOf(event);
   const change = ownerChange(event, userId, () => read(ownerDocumentId(userId)));
-  return change === null ? [] : ofOwner(userId, change.facts, change.hidden);
+  return change === null ? [] : ofOwner(userId, read, change.facts, change.hidden);
 };
 
 /** An epoch's end reaches the keys made in it, and waits for those that are still on their way. */
@@ -141,9 +155,9 @@ const ending =
     const { ownerEpoch } = event.data;
     const fields = { ownerEndedAt: at, ownerEndedReason: reason };
     return [
-      { op: 'updateWhere', column: 'ownerAtEpoch', equals: `${userId}:${ownerEpoch}`, fields },
+      ...keysOf(userId, read, 'ownerAtEpoch', `${userId}:${ownerEpoch}`, fields),
       ...(event.type === 'UserErased' ? erasing(userId) : []),
-      { op: 'set', id: ownerDocumentId(userId), fields: { kind: 'owner', [endField(ownerEpoch)]: { at, reason } } },
+      ownerSet(userId, { [endField(ownerEpoch)]: { at, reason } }),
       ...fromUser(event, read),
     ];
   };
@@ -163,6 +177,8 @@ const expiry = (keyId: KeyId, expiresAt: string | null): readonly Change[] => [
   // A key in grace can only be revoked, so there is no graceUntil to compare with.
   { op: 'update', id: keyId, fields: { expiresAt, endsAt: expiresAt } },
 ];
+
+const ownerOfStream = (event: { readonly stream: string }) => [ownerDocumentId(ownerOf(event))];
 
 export const apiKeysList = projectionOf<KeyringEvent | UserEvent | RolesEvent>(
   apiKeysSchema,
@@ -200,15 +216,25 @@ export const apiKeysList = projectionOf<KeyringEvent | UserEvent | RolesEvent>(
     UserReactivated: fromUser,
     UserDeleted: ending('owner-deleted'),
     UserErased: ending('owner-deleted'),
-    AdministratorGranted: ({ data: { userId } }) => ofOwner(userId, { ownerAdministrator: true }),
-    AdministratorRemoved: ({ data: { userId } }) => ofOwner(userId, { ownerAdministrator: false }),
+    AdministratorGranted: ({ data: { userId } }, read) => ofOwner(userId, read, { ownerAdministrator: true }),
+    AdministratorRemoved: ({ data: { userId } }, read) => ofOwner(userId, read, { ownerAdministrator: false }),
   },
   {
-    ApiKeyCreated: (event) => [ownerDocumentId(ownerOf(event))],
-    ApiKeyImported: (event) => [ownerDocumentId(ownerOf(event))],
-    ProfileChanged: (event) => [ownerDocumentId(ownerOf(event))],
-    EmailChanged: (event) => [ownerDocumentId(ownerOf(event))],
-    PasswordReset: (event) => [ownerDocumentId(ownerOf(event))],
-    UserReactivated: (event) => [ownerDocumentId(ownerOf(event))],
+    ApiKeyCreated: ownerOfStream,
+    ApiKeyImported: ownerOfStream,
+    UserRegistered: ownerOfStream,
+    UserInvited: ownerOfStream,
+    ProfileChanged: ownerOfStream,
+    EmailChanged: ownerOfStream,
+    PasswordReset: ownerOfStream,
+    RolesAssigned: ownerOfStream,
+    GroupsAssigned: ownerOfStream,
+    OrganizationsAssigned: ownerOfStream,
+    UserDeactivated: ownerOfStream,
+    UserReactivated: ownerOfStream,
+    UserDeleted: ownerOfStream,
+    UserErased: ownerOfStream,
+    AdministratorGranted: ({ data: { userId } }) => [ownerDocumentId(userId)],
+    AdministratorRemoved: ({ data: { userId } }) => [ownerDocumentId(userId)],
   },
 );

@@ -34,7 +34,7 @@ export const auditEventsList: SealedProjection = {
     if (!isEventName(type)) throw new Error(`unknown event type ${type}`);
     // Neither asks for anything that is sealed.
     const known = event as unknown as AnyEvent & { stream: string };
-    const { at, actor, correlationId } = metadata;
+    const { at, actor, correlationId, ...rest } = metadata;
     const fields = {
       eventId: id,
       type,
@@ -46,8 +46,8 @@ export const auditEventsList: SealedProjection = {
       correlationId,
       subjects: subjectsOf(known),
       data,
-      metadata,
-      sealed: sealed ?? null,
+      metadata: rest,
+      ...(sealed && { sealed }),
     };
     return [{ op: 'set', id: event.position, fields: fields as { [field: string]: Json } }];
   },
@@ -63,7 +63,9 @@ const subjectsOf = (event: AnyEvent & { stream: string }): readonly string[] => 
 
 /** The event that a document holds, exactly as the log has it. */
 export const storedEvent = (document: Document): StoredEvent => {
-  const { id, eventId, type, stream, revision, data, metadata, sealed } = document;
+  const { id, eventId, type, data, stream, revision, at, correlationId, sealed } = document;
+  const actor = { kind: document.actorKind, id: document.actorId ?? null };
+  const metadata = { at, actor, correlationId, ...(document.metadata as object) };
   const event = { id: eventId, type, data, metadata, stream, revision, position: id };
   return (sealed ? { ...event, sealed } : event) as unknown as StoredEvent;
 };

@@ -44,8 +44,7 @@ export const asStored = (facts: OwnerFacts): OwnerFacts =>
 
 /**
  * What an event of a user says of them as an owner. `facts` go to the owner's document and to their keys; `hidden` only
- * to the document: the fields that display name and status follow from. `read`: the owner's document, for events that
- * change what follows from several fields; see the reads of apiKeys.ts.
+ * to the document: the fields that display name and status follow from. `read`: the owner's document.
  */
 export const ownerChange = (
   event: Recorded<UserEvent>,

@@ -6,7 +6,7 @@ import type { Json } from '../../domain/json.ts';
 import { displayName, emptyProfile, type Profile, profileFields } from '../../domain/profile.ts';
 import type { RolesEvent } from '../../domain/roles.ts';
 import type { UserEvent, UserKind, UserStatus } from '../../domain/user.ts';
-import { projectionOf, type Reader } from '../projection.ts';
+import { projectionOf, type Reader, withoutNulls } from '../projection.ts';
 
 /**
  * Everybody, by user id. `assignedRoles` and `administrator` come from two streams and stay apart: a user's roles are
@@ -58,7 +58,7 @@ const set = (id: string, fields: Fields) => [{ op: 'set', id, fields }] as const
 const registered = (event: Recorded<Extract<UserEvent, { type: 'UserRegistered' | 'UserInvited' }>>) => {
   const { userId, kind, email, externalProvider, mustChangePassword, roles, groups, organizations } = event.data;
   const profile = event.data.profile ?? emptyProfile;
-  return set(userOf(event), {
+  const fields = withoutNulls({
     ...profile,
     kind,
     email,
@@ -73,6 +73,7 @@ const registered = (event: Recorded<Extract<UserEvent, { type: 'UserRegistered' 
     mustChangePassword,
     createdAt: event.metadata.at,
   });
+  return set(userOf(event), fields);
 };
 
 /** The display name follows from several fields, so the others are read. */
