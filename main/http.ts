@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isCommonPassword } from '../adapters/node/commonPasswords.ts';
 import { createApp } from '../api/app.ts';
 import { cookiesFor } from '../api/cookies.ts';
 import { createCursors } from '../api/cursor.ts';
 import type { Acknowledgement } from '../api/dataPlane/context.ts';
 import { createDataPlane } from '../api/dataPlane.ts';
+import { problem, sendProblem } from '../api/problem.ts';
 import { allRoutes } from '../api/routes.ts';
-import { clientErrorAnswer, serverLimits } from '../api/serverLimits.ts';
+import { clientErrorAnswer, hasOneHost, serverLimits } from '../api/serverLimits.ts';
 import { accountCommands } from '../commands/account.ts';
 import { createBackground } from '../commands/background.ts';
 import { createDevices } from '../commands/devices.ts';
@@ -72,7 +73,7 @@ export const wireHttp = (
     const proof = reader.proof();
     return {
       position: reader.position(),
-      lagMs: proof === null ? 0 : Math.max(0, clock.monotonic() - proof.monotonic),
+      lagMs: proof === null ? 0 : Math.max(0, Math.round(clock.monotonic() - proof.monotonic)),
     };
   };
 
@@ -131,9 +132,16 @@ export const wireHttp = (
     acknowledgements,
     unexpected,
   });
-  const server = createServer(serverLimits, (request, response) => {
-    if (!plane.handle(request, response)) app(request, response);
-  });
+  const answer = (request: IncomingMessage, response: ServerResponse) => {
+    if (!hasOneHost(request))
+      sendProblem(response, problem('malformed-request', newRequestId(), { detail: 'Send one Host header' }), {
+        Connection: 'close',
+      });
+    else if (!plane.handle(request, response)) app(request, response);
+  };
+  const server = createServer(serverLimits, answer);
   server.on('clientError', clientErrorAnswer(newRequestId));
+  // Whatever a client expects beside "go on": it gets the answer to its request, as RFC 9110 permits.
+  server.on('checkExpectation', answer);
   return { server, endStreams: plane.close, settled: background.settled };
 };
