@@ -3,20 +3,35 @@ import { Refusal } from './refusal.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** @throws Refusal payload-too-large, as soon as the limit is passed and whatever Content-Length said */
+/**
+ * What comes beyond the limit is read and dropped, so that whoever is still sending hears the answer; who never stops is
+ * ended by the server's time limit.
+ * @throws Refusal payload-too-large, as soon as the limit is passed and whatever Content-Length said
+ */
 export const readBody = async (incoming: IncomingMessage, limit: number): Promise<Buffer> => {
-  const tooLarge = () =>
-    // The rest is not read: the connection cannot serve another request after this answer.
-    new Refusal('payload-too-large', { params: { limit }, headers: { Connection: 'close' } });
-  if (Number(incoming.headers['content-length'] ?? 0) > limit) throw tooLarge();
   const chunks: Buffer[] = [];
+  let length = Number(incoming.headers['content-length'] ?? 0);
+  if (length <= limit) length = await collect(incoming, limit, chunks);
+  if (length <= limit) return Buffer.concat(chunks, length);
+  incoming.resume();
+  throw new Refusal('payload-too-large', { params: { limit } });
+};
+
+/** @returns how much there was, at most one chunk beyond the limit. @throws Refusal where the sender leaves before */
+const collect = async (incoming: IncomingMessage, limit: number, chunks: Buffer[]): Promise<number> => {
   let length = 0;
-  for await (const chunk of incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > limit) throw tooLarge();
-    chunks.push(chunk);
+  try {
+    for await (const chunk of incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > limit) break;
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    // Nobody hears this any more; that they left is no fault of ours.
+    if (incoming.errored !== null || incoming.destroyed) throw new Refusal('malformed-request');
+    throw error;
   }
-  return Buffer.concat(chunks, length);
+  return length;
 };
 
 const isJson = (contentType: string | undefined) =>

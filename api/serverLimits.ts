@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { problem } from './problem.ts';
 import { type ProblemCode, statusOfCode } from './statusOfCode.ts';
 
@@ -11,7 +12,15 @@ export const serverLimits = {
   /** How often the two limits are looked at. */
   connectionsCheckingInterval: 1_000,
   maxHeaderSize: 16_384,
+  /** A header sent twice, a credential for instance, is never taken for its first value alone. */
+  joinDuplicateHeaders: true,
+  /** Looked at here, so that the answer is a problem like any other. */
+  requireHostHeader: false,
 } as const;
+
+/** Every request of HTTP/1.1 names one host. */
+export const hasOneHost = ({ headers: { host }, httpVersion }: IncomingMessage): boolean =>
+  host === undefined ? httpVersion !== '1.1' : !host.includes(',');
 
 /** What is used of a connection that never became a request. */
 type RawSocket = {
