@@ -19,7 +19,8 @@ export type Client = {
   readonly delete: (path: string, headers?: Call['headers']) => Promise<Response>;
 };
 
-const parse = (text: string, type: string | null) => (text !== '' && type?.includes('json') ? JSON.parse(text) : text);
+const parse = (text: string, type: string | null) =>
+  text !== '' && /\bjson\b/.test(type ?? '') ? JSON.parse(text) : text;
 
 /** @param always headers of every call, such as a service token's */
 export const clientOf = ({ url }: Pick<Server, 'url'>, always: Call['headers'] = {}): Client => {

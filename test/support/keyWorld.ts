@@ -1,5 +1,6 @@
 import type { UserId } from '../../domain/ids.ts';
 import { plusDays } from '../../domain/instant.ts';
+import { keyringStream } from '../../domain/keyring.ts';
 import type { WholeApp } from './wholeApp.ts';
 
 const hour = 3_600_000;
@@ -73,4 +74,50 @@ export const makeKeyWorld = async (app: WholeApp, { users = 6, keys = 60, seed =
 
 const refused = (error: unknown) => {
   if (!(error instanceof Error) || error.message !== 'already-ended') throw error;
+};
+
+/** Many keys of one user, straight into the log. */
+export const makeManyKeys = async (app: WholeApp, ownerId: UserId, count: number): Promise<void> => {
+  const stream = keyringStream(ownerId);
+  const at = new Date(app.bed.clock.now()).toISOString();
+  for (let from = 0; from < count; from += 500) {
+    const events = Array.from({ length: Math.min(500, count - from) }, (_, i) => {
+      const number = (from + i).toString(16).padStart(12, '0');
+      return {
+        id: `00000000-0000-7000-8000-${number}`,
+        type: 'ApiKeyCreated',
+        data: {
+          keyId: `00000000-0000-7000-9000-${number}`,
+          ownerEpoch: 0,
+          name: `many ${from + i}`,
+          description: null,
+          secretHash: number.padStart(64, '0'),
+          mask: `api_${number}`,
+          scopes: null,
+          expiresAt: null,
+          recoverable: false,
+          replaces: null,
+        },
+      };
+    });
+    const sealed = await app.codec.seal(stream, events, {
+      at,
+      correlationId: 'many',
+      causationId: null,
+      actor: { kind: 'user', id: ownerId },
+      ip: null,
+      userAgent: null,
+      requestId: null,
+      policyRevision: null,
+      reason: null,
+    });
+    const { events: last } = await app.bed.store.readStream(stream, from, 1);
+    if (last.length > 0) throw new Error('this user has other keys');
+    await app.bed.store.append(
+      stream,
+      from === 0 ? 'no-stream' : from - 1,
+      sealed.map(({ toAppend }) => toAppend),
+    );
+  }
+  await app.reader.prove();
 };

@@ -16,6 +16,7 @@ import type { Scheduler } from '../../commands/environment.ts';
 import { Failure } from '../../commands/failure.ts';
 import { keySecrets } from '../../commands/keySecrets.ts';
 import type { EventStore } from '../../commands/ports/eventStore.ts';
+import type { Lists } from '../../commands/ports/lists.ts';
 import { serviceTokenCommands } from '../../commands/serviceTokens.ts';
 import { settingsCommands } from '../../commands/settings.ts';
 import { vaultTable } from '../../commands/vaultTable.ts';
@@ -66,10 +67,22 @@ export const startWholeApp = async (
   options: { readonly projections?: readonly Projection[]; readonly trustedProxies?: readonly string[] } = {},
 ) => {
   const bed = createBed();
-  const { clock, vault, lists } = bed;
+  const { clock, vault } = bed;
   const crypto = nodeCryptography();
   let stopped = false;
-  const store: EventStore = withFaults(bed.store, { read: () => (stopped ? 'fail' : undefined) });
+  let full = false;
+  const store: EventStore = withFaults(bed.store, {
+    read: () => (stopped ? 'fail' : undefined),
+    append: () => (full ? 'fail' : undefined),
+  });
+  const listLimits: number[] = [];
+  const lists: Lists = {
+    ...bed.lists,
+    query: (build, query) => {
+      listLimits.push(query.limit);
+      return bed.lists.query(build, query);
+    },
+  };
   let newest: string | null = null;
 
   const reader = createIndexReader({
@@ -239,6 +252,12 @@ export const startWholeApp = async (
     stopStore: (stop: boolean) => {
       stopped = stop;
     },
+    /** Nothing can be written to the log any more, or again. */
+    failAppends: (fail: boolean) => {
+      full = fail;
+    },
+    /** How much each look at a list asked for. */
+    listLimits,
     close: async () => {
       await accounts.background.settled();
       ending.abort();
