@@ -22,6 +22,8 @@ import { StartError } from './startError.ts';
 
 /** How long after SIGTERM the process may take at most: what is not finished then is finished at the next start. */
 const goodbyeMs = 9_000;
+/** How long of it those get who are sending a request or reading an answer. */
+const lastAnswersMs = 5_000;
 
 const openStores = async (configuration: Configuration): Promise<Stores> => {
   try {
@@ -161,8 +163,12 @@ const listen = async (running: Running, configuration: Configuration) => {
       const closed = once(server, 'close');
       server.close();
       front.endStreams();
-      server.closeIdleConnections();
+      // A connection whose last answer came after this began is kept alive by whoever holds its other end.
+      const idle = setInterval(() => server.closeIdleConnections(), 50);
+      const late = setTimeout(() => server.closeAllConnections(), lastAnswersMs);
       await closed;
+      clearInterval(idle);
+      clearTimeout(late);
       await front.settled();
     },
   };
