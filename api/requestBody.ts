@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { Refusal } from './refusal.ts';
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+/** Throws where bytes are no UTF-8. */
+export const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * What comes beyond the limit is read and dropped, so that whoever is still sending hears the answer; who never stops is

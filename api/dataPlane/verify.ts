@@ -1,6 +1,7 @@
 import { classify } from '../../domain/keyText.ts';
 import type { Answer, VerificationIndex } from '../../projections/verificationIndex.ts';
 import { parsed, Refusal } from '../refusal.ts';
+import { utf8 } from '../requestBody.ts';
 import { collectBody } from './bodyBytes.ts';
 import { callerOf, type DataPlane, type Exchange, fail, unavailable } from './context.ts';
 import { isVerifyBody, type VerifyBody, verifyBody } from './verifyBody.ts';
@@ -13,9 +14,9 @@ const noScopes: readonly string[] = [];
 
 const parseJson = (bytes: Buffer): unknown => {
   try {
-    return JSON.parse(bytes.toString());
+    return JSON.parse(utf8.decode(bytes));
   } catch {
-    throw new Refusal('malformed-json', { detail: 'The body is not JSON.' });
+    throw new Refusal('malformed-json', { detail: 'The body is not JSON in UTF-8' });
   }
 };
 
