@@ -365,21 +365,54 @@ users('two who ask for the same change of address at once both have it', async (
   assert.equal(await types(bed, userStream(ada)), ['UserRegistered', 'EmailChanged', 'GroupsAssigned']);
 });
 
-users('a command run again long after looks at its own claim, not at whose the address is by then', async () => {
+for (const next of ['free', 'of somebody else'])
+  users(`a command run again long after looks at its own claim, when the address is ${next}`, async () => {
+    const { bed, process, here } = begin();
+    const ada = await register(bed, here);
+    const mover = process({ store: dyingAt(bed.store, 2, 'before') });
+    await edit(mover, bed.request(), { userId: ada, email: 'new@example.com', groups: ['g'] }).catch(() => null);
+    await carryClaims(bed, here);
+    done(await edit(here, bed.request(), { userId: ada, email: 'newer@example.com' }));
+    const claim = emailAddresses({ crypto, purposeKeys: here.purposeKeys }).signInAddress('new@example.com')!.claim;
+    done(await here.handler.execute(claimCommands.releaseEmail, { claim, userId: ada }, bed.request()));
+    if (next !== 'free') await register(bed, here, { email: 'new@example.com' });
+    await finish(process());
+    const { account } = await shown(bed, ada);
+    assert.is(account?.email, 'newer@example.com');
+    assert.equal(account?.groups, ['g']);
+  });
+
+users('what refuses an edit of an administrator leaves them one', async () => {
+  const { bed, here } = begin();
+  await register(bed, here, { email: 'boss@example.com', roles: ['admin'] });
+  const ada = await register(bed, here, { roles: ['admin'] });
+  const before = await inLog(bed);
+  for (const [own, ifMatch, expected] of [
+    [{ roles: ['nobody'] }, null, 'unknown-role'],
+    [{ roles: [], groups: ['\u0000'] }, null, 'validation-failed'],
+    [{ roles: [] }, '7', 'revision-mismatch'],
+  ] as const)
+    assert.is(code(await edit(here, bed.request({ ifMatch }), { userId: ada, ...own })), expected);
+  assert.equal(await inLog(bed), before);
+});
+
+users('an edit that took administration away goes on, whatever happens to the user meanwhile', async () => {
   const { bed, process, here } = begin();
-  const ada = await register(bed, here);
-  const mover = process({ store: dyingAt(bed.store, 2, 'before') });
-  await edit(mover, bed.request(), { userId: ada, email: 'new@example.com', groups: ['g'] }).catch(() => null);
-  await carryClaims(bed, here);
-  done(await edit(here, bed.request(), { userId: ada, email: 'newer@example.com' }));
-  const claim = emailAddresses({ crypto, purposeKeys: here.purposeKeys }).signInAddress('new@example.com')!.claim;
-  done(await here.handler.execute(claimCommands.releaseEmail, { claim, userId: ada }, bed.request()));
-  const grace = await register(bed, here, { email: 'new@example.com' });
-  await finish(process());
-  const { account } = await shown(bed, ada);
-  assert.is(account?.email, 'newer@example.com');
-  assert.equal(account?.groups, ['g']);
-  assert.is((await shown(bed, grace)).account?.email, 'new@example.com');
+  const gate = createGate();
+  const slow = process({
+    store: withFaults(bed.store, {
+      append: (_stream, events) =>
+        events.some(({ type }) => type === 'AdministratorRemoved') ? { after: gate.pass } : undefined,
+    }),
+  });
+  await register(bed, here, { email: 'boss@example.com', roles: ['admin'] });
+  const ada = await register(bed, here, { roles: ['admin'] });
+  const editing = edit(slow, bed.request({ ifMatch: '0' }), { userId: ada, roles: ['guest'] });
+  await gate.reached;
+  done(await edit(here, bed.request(), { userId: ada, groups: ['g'] }));
+  gate.open();
+  done(await editing);
+  assert.equal((await shown(bed, ada)).account?.roles, ['guest']);
 });
 
 users('recovers whoever is locked out', async () => {
@@ -493,6 +526,12 @@ const acts: { readonly [what: string]: Act } = {
     ),
   'making an administrator of somebody': ({ handler, commands }, bed, { ada }) =>
     handler.execute(commands.editUser, { userId: ada, roles: ['admin', 'guest'] }, bed.request({ ifMatch: '0' })),
+  'making an administrator of somebody, who keeps their address': ({ handler, commands }, bed, { ada }) =>
+    handler.execute(
+      commands.editUser,
+      { userId: ada, email: 'ada@example.com', roles: ['admin', 'guest'] },
+      bed.request({ ifMatch: '0' }),
+    ),
   'turning an administrator off': ({ handler, commands }, bed, { ada }) =>
     handler.execute(commands.deactivateUser, { userId: ada, reason: 'left' }, bed.request()),
   'erasing an administrator': ({ handler, commands }, bed, { ada }) =>

@@ -61,6 +61,14 @@ scopes('twenty changes with one ETag: one; and the policy beside it has its own'
   assert.equal(responses.map(answered).sort(), [[200], ...Array(19).fill([412, 'revision-mismatch'])]);
 });
 
+scopes('takes a catalog of thousands of scopes', async ({ admin }) => {
+  const items = Array.from({ length: 100 }, (_, app) => ({
+    application: `application-number-${app}`,
+    actions: Array.from({ length: 50 }, (_, action) => `action-number-${action}`),
+  }));
+  assert.equal(expectStatus(await admin.client.put(path, { items }), 200).body, { items });
+});
+
 const item = (own: object) => ({ items: [{ application: 'app', actions: ['read'], ...own }] });
 for (const [what, body] of [
   ['no items', {}],
