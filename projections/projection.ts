@@ -22,6 +22,8 @@ export type OpenedProjection = {
   readonly input: 'opened';
   readonly schema: ListSchema;
   readonly types: ReadonlySet<string>;
+  /** Those of which it needs what is sealed; of the others that may be null, so that nothing is decrypted for nobody. */
+  readonly personal: ReadonlySet<string>;
   readonly reads: (event: Recorded<DomainEvent>) => readonly string[];
   readonly apply: (event: Recorded<DomainEvent>, read: Reader) => readonly Change[];
 };
@@ -41,11 +43,13 @@ type Handlers<E extends { type: string }> = {
 
 /**
  * Puts a projection together from one handler per event type.
+ * @param personal the types of which a handler looks at what is sealed: personal fields of the data, ip, reason
  * @param reads handlers' needs, by event type; a type without one reads nothing
  */
 export const projectionOf = <E extends { type: string; data: object }>(
   schema: ListSchema,
   handlers: Handlers<E>,
+  personal: readonly E['type'][],
   reads: { readonly [T in E['type']]?: (event: Recorded<Extract<E, { type: T }>>) => readonly string[] },
 ): OpenedProjection => {
   const byType = new Map(Object.entries(handlers)) as Map<string, OpenedProjection['apply']>;
@@ -54,6 +58,7 @@ export const projectionOf = <E extends { type: string; data: object }>(
     input: 'opened',
     schema,
     types: new Set(byType.keys()),
+    personal: new Set(personal),
     reads: (event) => readsOf.get(event.type)?.(event) ?? [],
     apply: (event, read) => byType.get(event.type)?.(event, read) ?? [],
   };

@@ -4,14 +4,14 @@ import type { Build, Lists, ParkedStream } from '../commands/ports/lists.ts';
 import type { Projection } from '../projections/projection.ts';
 import { type Difference, differencesBetween } from './lists/difference.ts';
 import { type Filling, fillingOf } from './lists/filling.ts';
-import { openBatch } from './lists/openedBatch.ts';
+import { type Need, openBatch } from './lists/openedBatch.ts';
 import { goOn } from './lists/parkedStreams.ts';
 import { either, fired, type Worker, type WorkerParts, worker } from './worker.ts';
 
 export type ProjectorParts = WorkerParts & {
   readonly store: EventStore;
   readonly lists: Lists;
-  readonly codec: Pick<EventCodec, 'open' | 'openAll'>;
+  readonly codec: Pick<EventCodec, 'open' | 'openAll' | 'view'>;
   readonly projections: readonly Projection[];
   /** Events read at a time. */
   readonly batchSize?: number;
@@ -74,8 +74,11 @@ type Line = {
 export const createProjector = (parts: ProjectorParts): Projector => {
   const { store, lists, codec, projections, clock, scheduler, log, batchSize = defaultBatchSize } = parts;
   const byName = new Map(projections.map((projection) => [projection.schema.name, projection]));
-  const opened = projections.flatMap((projection) => (projection.input === 'opened' ? [projection.types] : []));
-  const wanted = (type: string) => opened.some((types) => types.has(type));
+  const opening = projections.filter((projection) => projection.input === 'opened');
+  const needOf = (type: string): Need => {
+    if (opening.some(({ personal }) => personal.has(type))) return 'open';
+    return opening.some(({ types }) => types.has(type)) ? 'view' : 'nothing';
+  };
   let lines: readonly Line[] = [];
   let lookedAt = Number.NEGATIVE_INFINITY;
   const onMove = new Set<() => void>();
@@ -160,7 +163,7 @@ export const createProjector = (parts: ProjectorParts): Projector => {
 
   const readBatch = async (from: Position | null) => {
     const batch = await store.readAll(from, batchSize);
-    return { batch, events: await openBatch(codec, batch.events, wanted) };
+    return { batch, events: await openBatch(codec, batch.events, needOf) };
   };
   const ahead = new Map<Position | null, ReturnType<typeof readBatch>>();
   const readAhead = (from: Position | null) => {
@@ -253,7 +256,7 @@ export const createProjector = (parts: ProjectorParts): Projector => {
       const parked = (await lists.parked(line.filling.build.id)).find((entry) => entry.stream === stream);
       if (parked === undefined || (skipped !== null && parked.revision !== skipped)) return parked === undefined;
       const done = await goOn(store, line.filling, parked, skipped !== null, (events) =>
-        openBatch(codec, events, wanted),
+        openBatch(codec, events, needOf),
       );
       tellMoved();
       return done;
@@ -292,7 +295,7 @@ export const createProjector = (parts: ProjectorParts): Projector => {
         signal.throwIfAborted();
         const batch = await store.readAll(replay.scanned, batchSize);
         const due = batch.events.filter(({ position }) => position <= target);
-        const events = await openBatch(codec, due, wanted);
+        const events = await openBatch(codec, due, needOf);
         if (events.length > 0 && !(await replay.filling.advance(events))) throw new Error('somebody moved the replay');
         replay.scanned = due.at(-1)?.position ?? batch.position;
         replay.events += due.length;

@@ -219,6 +219,16 @@ export const apiKeysList = projectionOf<KeyringEvent | UserEvent | RolesEvent>(
     AdministratorGranted: ({ data: { userId } }, read) => ofOwner(userId, read, { ownerAdministrator: true }),
     AdministratorRemoved: ({ data: { userId } }, read) => ofOwner(userId, read, { ownerAdministrator: false }),
   },
+  [
+    'ApiKeyCreated',
+    'ApiKeyImported',
+    'ApiKeyRenamed',
+    'ApiKeyRevoked',
+    'UserRegistered',
+    'UserInvited',
+    'ProfileChanged',
+    'EmailChanged',
+  ],
   {
     ApiKeyCreated: ownerOfStream,
     ApiKeyImported: ownerOfStream,

@@ -119,6 +119,7 @@ export const usersList = projectionOf<UserEvent | RolesEvent | ActivityEvent>(
     AdministratorRemoved: (event) => set(event.data.userId, { administrator: false }),
     SignedIn: (event) => set(userOf(event), { lastSignInAt: event.metadata.at }),
   },
+  ['UserRegistered', 'UserInvited', 'ProfileChanged', 'EmailChanged'],
   {
     ProfileChanged: (event) => [userOf(event)],
     EmailChanged: (event) => [userOf(event)],

@@ -188,8 +188,8 @@ test('an event that cannot be read parks its stream in the lists that open it; s
   await bed.store.append('user-u1', (await bed.store.readStream('user-u1', 0, 500)).events.length - 1, [
     {
       id: crypto.randomUUID(),
-      type: 'UserDeactivated',
-      data: { ownerEpoch: 0 },
+      type: 'EmailChanged',
+      data: { claim: 'c', previousClaim: null },
       sealed: { person: 'u1', box: 'not a box' },
       metadata: (await bed.store.readAll(null, 1)).events[0]!.metadata,
     },
