@@ -23,7 +23,12 @@ export type SessionContext = ReadUserContext & {
 };
 
 /** A password or code as it is sent; what a good one is, the domain says. */
-export const secretText = z.string().min(1).max(4096);
+export const secretText = z
+  .string()
+  .min(1)
+  .max(4096)
+  // Half a character is encoded like any other half: two passwords would be one.
+  .refine((text) => text.isWellFormed(), 'Holds half a character');
 
 const signedIn = z.object({ user: userSchema });
 
