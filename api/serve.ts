@@ -97,18 +97,27 @@ const paramsOf = (schema: z.ZodObject | undefined, params: unknown) => {
   return result.data;
 };
 
+/** Who asks, as is known now, if they may. @throws Refusal, Failure */
+const admitted = async (route: Route, request: ExpressRequest, { credentials }: Serving): Promise<Principal> => {
+  const caller = route.ignoresCredentials ? nobody : await authenticate(request.headers, credentials);
+  admit(caller, route.access, route.beforePasswordChange === true);
+  return caller;
+};
+
 /** From request to answer: cross-site, who, may they, is it well-formed, then the handler. @throws Refusal, Failure */
 export const serve = async (route: Route, request: ExpressRequest, requestId: string, serving: Serving) => {
   if (isCrossSite(request.method, request.headers, serving.publicOrigin))
     throw new Refusal('cross-site', { detail: 'The request comes from a page of another site' });
-  const caller = route.ignoresCredentials ? nobody : await authenticate(request.headers, serving.credentials);
-  admit(caller, route.access, route.beforePasswordChange === true);
+  const first = await admitted(route, request, serving);
   const params = paramsOf(route.params, request.params);
   const query = route.query === undefined ? noQuery(request) : parsed(route.query, request.query, 'query');
   const body = await bodyOf(route, request);
   const value = route.body === undefined ? undefined : parsed(route.body, body.value, 'body');
   const minPosition = route.method === 'GET' ? positionHeader(request) : null;
   if (minPosition !== null) await serving.waitFor(minPosition);
+  // A body may come as slowly as its sender likes: who they were when they began counts for nothing once it is there.
+  const waited = route.method !== 'GET' || minPosition !== null;
+  const caller = waited && first.kind !== 'nobody' ? await admitted(route, request, serving) : first;
   const ip = request.ip ?? null;
   const userAgent = header(request, 'user-agent')?.slice(0, 512) ?? null;
   const idempotency = route.notIdempotent || route.method === 'GET' ? null : idempotencyOf(request, body);
