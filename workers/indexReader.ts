@@ -222,6 +222,7 @@ export const createIndexReader = (deps: IndexReaderDeps, options: Partial<IndexR
   const follow = async (signal: AbortSignal) => {
     let events = 0;
     let wokenByStore = false;
+    let failing = false;
     let began = clock.monotonic();
     while (!signal.aborted && halt === null) {
       called = false;
@@ -229,12 +230,15 @@ export const createIndexReader = (deps: IndexReaderDeps, options: Partial<IndexR
       try {
         read = await readOn();
       } catch (error) {
-        onTrouble('the log cannot be read', error);
+        // Told once, however often it is tried.
+        if (!failing) onTrouble('the log cannot be read', error);
+        failing = true;
         await scheduler.sleep(everyMs / 5, signal);
         continue;
       } finally {
         tell();
       }
+      failing = false;
       events += read.events;
       if (!read.end) {
         onProgress({ events, position });

@@ -51,7 +51,11 @@ export type Call = {
 
 /** The data plane on a real socket, over a log in memory and in a time of its own. */
 export const arrange = async (
-  options: { readonly store?: (plain: EventStore) => EventStore; readonly log?: readonly Told[] } = {},
+  options: {
+    readonly store?: (plain: EventStore) => EventStore;
+    readonly log?: readonly Told[];
+    readonly limits?: Partial<typeof serverLimits>;
+  } = {},
 ) => {
   const plain = createMemoryEventStore();
   const append = createLogWriter(plain);
@@ -84,7 +88,7 @@ export const arrange = async (
     acknowledgements: vaultTable<Acknowledgement>(vault, 'subscriber'),
     unexpected: (error) => unexpected.push(error),
   });
-  const server = createServer(serverLimits, (request, response) => {
+  const server = createServer({ ...serverLimits, ...options.limits }, (request, response) => {
     if (!plane.handle(request, response)) response.writeHead(404).end('express');
   });
   server.on('clientError', clientErrorAnswer(newRequestId));

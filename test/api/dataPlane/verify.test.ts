@@ -350,6 +350,26 @@ verify(
   }),
 );
 
+verify(
+  'a question that never ends is ended, with a problem',
+  withRig(
+    async (rig) => {
+      const socket = connect(rig.port, '127.0.0.1');
+      let answer = '';
+      socket.on('data', (chunk) => {
+        answer += chunk;
+      });
+      socket.write(
+        'POST /v1/verify HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{"key"',
+      );
+      await new Promise((resolve) => socket.once('close', resolve));
+      assert.match(answer, /^HTTP\/1\.1 408 [\s\S]*"code":"request-timeout"/);
+      assert.equal(rig.unexpected, []);
+    },
+    { limits: { requestTimeout: 60, headersTimeout: 50, connectionsCheckingInterval: 10 } as object },
+  ),
+);
+
 verify('before the installation there is nothing to tell', async () => {
   const rig = await arrange({ log: [serviceToken(1)] });
   try {
