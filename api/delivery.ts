@@ -1,17 +1,11 @@
 import type { EventStore, Position, StoredEvent } from '../commands/ports/eventStore.ts';
-import type { Row, VaultTable } from '../commands/vaultTable.ts';
 import type { UserId } from '../domain/ids.ts';
 import { type Key, keyringStream } from '../domain/keyring.ts';
 import { revocationOf } from '../domain/revocation.ts';
 import { userStream } from '../domain/user.ts';
-import type { ProvenIndex } from '../projections/provenIndex.ts';
-import type { Acknowledgement } from './dataPlane/context.ts';
+import { hasConfirmed, lastHeardAt, readSubscribers, type SubscribersContext } from './subscribers.ts';
 
-export type DeliveryContext = {
-  readonly store: Pick<EventStore, 'readStream'>;
-  readonly acknowledgements: Pick<VaultTable<Acknowledgement>, 'find'>;
-  readonly reader: Pick<ProvenIndex, 'feed'>;
-};
+export type DeliveryContext = SubscribersContext & { readonly store: Pick<EventStore, 'readStream'> };
 
 /** Whether a subscriber has confirmed that a key has ended; `acknowledgedAt` null: not yet. */
 export type Delivery = { readonly subscriber: string; readonly acknowledgedAt: string | null };
@@ -37,23 +31,6 @@ const endOf = async (store: DeliveryContext['store'], ownerId: UserId, key: Key)
   return own !== null && owners !== null ? (own < owners ? own : owners) : (own ?? owners);
 };
 
-/** Every instance of every subscriber, by the subscriber's name. There are as many as there are services. */
-const subscribers = async ({ acknowledgements }: DeliveryContext) => {
-  const rows: Row<Acknowledgement>[] = [];
-  for (let after: string | null = null; ; ) {
-    const page = await acknowledgements.find({}, { after, limit: 200 });
-    rows.push(...page.rows);
-    if (page.last === null) break;
-    after = page.last;
-  }
-  return Map.groupBy(
-    rows.map(({ value }) => value),
-    ({ name }) => name,
-  );
-};
-
-export const countSubscribers = async (context: DeliveryContext): Promise<number> => (await subscribers(context)).size;
-
 /**
  * Which services have confirmed that a key has ended: a subscriber has when every instance of it has, and the time is
  * that of the last one's newest confirmation, which covers everything before it. Empty as long as there is nothing to
@@ -63,9 +40,8 @@ export const deliveryOf = async (context: DeliveryContext, ownerId: UserId, key:
   const end = await endOf(context.store, ownerId, key);
   if (end === null) return [];
   const epoch = context.reader.feed().epoch();
-  return [...(await subscribers(context))].map(([subscriber, instances]) => {
-    const confirmed = instances.every((instance) => instance.epoch === epoch && instance.position >= end);
-    const times = instances.map(({ at }) => at).sort();
-    return { subscriber, acknowledgedAt: confirmed ? times.at(-1)! : null };
-  });
+  return (await readSubscribers(context)).map((subscriber) => ({
+    subscriber: subscriber.name,
+    acknowledgedAt: hasConfirmed(subscriber, epoch, end) ? lastHeardAt(subscriber) : null,
+  }));
 };

@@ -6,6 +6,7 @@ import { type PolicyContext, policyRoutes } from './resources/admin/policy.ts';
 import { type RolesContext, roleRoutes } from './resources/admin/roles.ts';
 import { type ScopesContext, scopeRoutes } from './resources/admin/scopes.ts';
 import { type ServiceTokensContext, serviceTokenRoutes } from './resources/admin/serviceTokens.ts';
+import { type AdminSubscribersContext, subscriberRoutes } from './resources/admin/subscribers.ts';
 import { type SummaryContext, summaryRoutes } from './resources/admin/summary.ts';
 import { type AdminUsersContext, adminUserRoutes } from './resources/admin/users.ts';
 import { apiKeyRoutes, type OwnKeysContext } from './resources/apiKeys.ts';
@@ -34,6 +35,7 @@ export type RoutesContext = OwnKeysContext &
   AuditContext &
   ListsContext &
   SummaryContext &
+  AdminSubscribersContext &
   HealthContext &
   SessionContext &
   SessionsContext &
@@ -61,6 +63,7 @@ export const allRoutes = (context: RoutesContext): readonly Route[] => {
     ...auditRoutes(context),
     ...listRoutes(context),
     ...summaryRoutes(context),
+    ...subscriberRoutes(context),
     ...healthRoutes(context),
     ...documentRoutes({ document: () => openapiOf([...routes, ...dataPlaneCalls], context.version) }),
   ];

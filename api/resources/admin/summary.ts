@@ -4,14 +4,14 @@ import { type Instant, plusDays } from '../../../domain/instant.ts';
 import { keysWhere } from '../../../projections/lists/keyFilter.ts';
 import { hasStatus } from '../../../projections/lists/keyStatus.ts';
 import { usersWhere } from '../../../projections/lists/users.ts';
-import { countSubscribers, type DeliveryContext } from '../../delivery.ts';
 import { type AsOf, type ListingContext, openList } from '../../listing.ts';
 import { type Route, route } from '../../route.ts';
 import { asOf } from '../../schemas/common.ts';
 import { keyStatuses } from '../../schemas/key.ts';
 import { userStatuses } from '../../schemas/user.ts';
+import { readSubscribers, type SubscribersContext } from '../../subscribers.ts';
 
-export type SummaryContext = ListingContext & DeliveryContext & { readonly now: () => Instant };
+export type SummaryContext = ListingContext & SubscribersContext & { readonly now: () => Instant };
 
 const soonDays = 7;
 const longDays = 90;
@@ -74,9 +74,9 @@ export const summaryRoutes = (context: SummaryContext): readonly Route[] => [
       const [userCounts, keyCounts, subscribers] = await Promise.all([
         counted(context, users.buildId, userConditions),
         counted(context, keys.buildId, keyConditions(now)),
-        countSubscribers(context),
+        readSubscribers(context),
       ]);
-      const body = { users: userCounts, keys: keyCounts, subscribers, asOf: older(users, keys) };
+      const body = { users: userCounts, keys: keyCounts, subscribers: subscribers.length, asOf: older(users, keys) };
       return { status: 200, body };
     },
   }),

@@ -1,0 +1,109 @@
+import { z } from 'zod';
+import type { Execute } from '../../../commands/command.ts';
+import type { ServiceTokenCommands } from '../../../commands/serviceTokens.ts';
+import type { VaultTable } from '../../../commands/vaultTable.ts';
+import { isRejection } from '../../../domain/decider.ts';
+import type { Instant } from '../../../domain/instant.ts';
+import type { Acknowledgement } from '../../dataPlane/context.ts';
+import { Refusal } from '../../refusal.ts';
+import { type Route, route } from '../../route.ts';
+import { instant } from '../../schemas/common.ts';
+import {
+  lastHeardAt,
+  readSubscribers,
+  type Subscriber,
+  type SubscribersContext,
+  stateOfSubscriber,
+} from '../../subscribers.ts';
+
+export type AdminSubscribersContext = SubscribersContext & {
+  readonly acknowledgements: Pick<VaultTable<Acknowledgement>, 'find' | 'remove'>;
+  readonly execute: Execute;
+  readonly commands: Pick<ServiceTokenCommands, 'removeSubscriber'>;
+  readonly now: () => Instant;
+};
+
+const tag = 'Operations';
+const access = ['operations'] as const;
+
+const subscriberSchema = z.object({
+  name: z.string().meta({ description: 'Of its service token.' }),
+  state: z
+    .enum(['acknowledged', 'behind', 'silent'])
+    .meta({ description: 'Whether it has confirmed the newest message; silent: not, and not heard of for 15 s.' }),
+  position: z.string().meta({ description: 'What all of its processes have confirmed.' }),
+  lastHeardAt: instant,
+  instances: z.array(
+    z.object({ instance: z.string().nullable(), epoch: z.string(), position: z.string(), at: instant }),
+  ),
+});
+
+const shown = (context: AdminSubscribersContext, subscriber: Subscriber, now: Instant) => {
+  const instances = subscriber.instances.map(({ value: { instance, epoch, position, at } }) => ({
+    instance,
+    epoch,
+    position,
+    at,
+  }));
+  const [least] = instances.map(({ position }) => position).sort();
+  return {
+    name: subscriber.name,
+    state: stateOfSubscriber(context, subscriber, now),
+    position: least!,
+    lastHeardAt: lastHeardAt(subscriber),
+    instances,
+  };
+};
+
+const list = (context: AdminSubscribersContext) =>
+  route({
+    method: 'GET',
+    path: '/v1/admin/subscribers',
+    summary: 'Who follows the feed of revocations, and how far they are',
+    tag,
+    access,
+    answers: {
+      200: z.object({
+        items: z.array(subscriberSchema),
+        lastMessage: z.string().nullable().meta({ description: 'Position of the newest message.' }),
+      }),
+    },
+    handle: async () => {
+      const now = context.now();
+      const items = (await readSubscribers(context)).map((subscriber) => shown(context, subscriber, now));
+      return { status: 200, body: { items, lastMessage: context.reader.feed().lastMessage() } };
+    },
+  });
+
+const remove = (context: AdminSubscribersContext) =>
+  route({
+    method: 'DELETE',
+    path: '/v1/admin/subscribers/:name',
+    summary: 'Wait no longer for a subscriber that is gone; should it come back, it is a new one',
+    tag,
+    access,
+    params: z.strictObject({ name: z.string().min(1).max(200) }),
+    answers: { 204: null },
+    command: {
+      command: 'RemoveSubscriber',
+      stream: 'services',
+      events: ['SubscriberRemoved'],
+      message: 'none',
+      rejections: ['not-found'],
+    },
+    // Sent again it finds nobody.
+    notIdempotent: true,
+    handle: async ({ params: { name }, command }) => {
+      const [found] = await readSubscribers(context, name);
+      if (found === undefined) throw new Refusal('not-found');
+      const outcome = await context.execute(context.commands.removeSubscriber, { name }, command());
+      if (isRejection(outcome)) return outcome;
+      for (const { id } of found.instances) await context.acknowledgements.remove(id);
+      return { status: 204, position: outcome.position };
+    },
+  });
+
+export const subscriberRoutes = (context: AdminSubscribersContext): readonly Route[] => [
+  list(context),
+  remove(context),
+];
