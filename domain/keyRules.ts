@@ -1,7 +1,7 @@
 import type { Rejection } from './decider.ts';
 import { reject } from './decider.ts';
 import type { Instant } from './instant.ts';
-import { instant, millis, plusDays } from './instant.ts';
+import { instant, latestInstant, millis, plusDays } from './instant.ts';
 import type { KeyPolicy, ScopeCatalog } from './keyPolicy.ts';
 import { expandScopes, holds, indexScopes } from './scopes.ts';
 
@@ -61,7 +61,7 @@ export const carriedExpiry = (
   if (old.expiresAt === null && policy.expiry === 'optional') return null;
   const length = old.expiresAt === null ? Number.POSITIVE_INFINITY : millis(old.expiresAt) - millis(old.createdAt);
   const longest = policy.maxLifetimeDays === null ? Number.POSITIVE_INFINITY : policy.maxLifetimeDays * day;
-  return instant(millis(at) + Math.min(length, longest));
+  return instant(Math.min(millis(at) + Math.min(length, longest), millis(latestInstant)));
 };
 
 const day = 86_400_000;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { comparesAsText } from '../../domain/instant.ts';
 
 /** RFC 3339 in UTC or with an offset; read as UTC with milliseconds. */
 export const time = z
@@ -7,7 +8,8 @@ export const time = z
   .refine(
     (text) =>
       /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/.test(text) &&
-      !Number.isNaN(Date.parse(text)),
+      // Once its offset is taken off, too.
+      comparesAsText(Date.parse(text)),
     {
       message: 'Not a time: give RFC 3339, as 2027-02-19T22:59:00Z',
     },

@@ -140,6 +140,16 @@ test('the new key lives as long as the old one was to, cut to the policy', () =>
   assert.is(expiryAfter(brought, { policy: required }), inDays(4));
 });
 
+test('however long the life, the new key ends before years have five digits, and the old one at once', () => {
+  const last = '9999-12-31T23:59:59.999Z';
+  const old = { ...created('k1', { expiresAt: last }), at: inDays(-400) };
+  assert.is(expiryAfter(old, {}), last);
+  // Written by whoever did not know of that end: as a text this one comes before every other.
+  const beyond = created('k1', { expiresAt: '+010000-01-01T00:00:00.000Z' });
+  const { decision } = given(beyond).when(rotate('k1', 'k2'));
+  assert.equal((decision as KeyringEvent[])[0], rotated('k1', 'k2', now));
+});
+
 test('an expiry that is asked for is checked like that of a new key', () => {
   const policy = { ...lax, expiry: 'required', maxLifetimeDays: 10 } as const;
   const key = created('k1', { expiresAt: inDays(1) });
