@@ -12,7 +12,11 @@ import { OperationError } from './operations.ts';
 
 export const defaultEmail = 'admin@localhost';
 
-type Deps = { readonly inside: Inside; readonly hasher: PasswordHasher; readonly randomness: Randomness };
+export type AdministratorDeps = {
+  readonly inside: Inside;
+  readonly hasher: PasswordHasher;
+  readonly randomness: Randomness;
+};
 
 /** 24 characters without those that are easily mistaken for one another: about 138 bits. */
 const newPassword = (randomness: Randomness): string => {
@@ -36,14 +40,19 @@ const passwordIn = (file: string, randomness: Randomness): string => {
   return password;
 };
 
-const holderOf = async ({ inside }: Deps, email: string): Promise<UserId | null> => {
+const holderOf = async ({ inside }: AdministratorDeps, email: string): Promise<UserId | null> => {
   const address = inside.addresses.signInAddress(email);
   if (address === null) throw new OperationError(`${email} is no e-mail address`);
   return inside.folds.read(emailClaim, emailClaimStream(address.claim), ({ state }) => state?.userId ?? null);
 };
 
 /** Whoever has the address is administrator and signs in with the password; nobody has it: they are made. */
-const makeAdministrator = async (deps: Deps, email: string, password: string, mustChangePassword: boolean) => {
+const makeAdministrator = async (
+  deps: AdministratorDeps,
+  email: string,
+  password: string,
+  mustChangePassword: boolean,
+) => {
   const { execute, commands, request } = deps.inside;
   const passwordHash = await deps.hasher.hash(password);
   const holder = await holderOf(deps, email);
@@ -77,7 +86,7 @@ const initialFile = (folder: string) => join(folder, 'initial-admin');
  * password in a file that only the server's user can read. @returns the file, while it holds a password that works
  */
 export const ensureFirstAdministrator = async (
-  deps: Deps,
+  deps: AdministratorDeps,
   folder: string,
   configured: { readonly email: string; readonly password: string } | null,
 ): Promise<string | null> => {
@@ -97,9 +106,13 @@ export const ensureFirstAdministrator = async (
 };
 
 /** Takes the file away once its password no longer works. Resolves when there is none, or at the signal. */
-export const removeUsedPassword = async ({ inside }: Deps, folder: string, signal: AbortSignal): Promise<void> => {
+export const removeUsedPassword = async (
+  { inside }: AdministratorDeps,
+  folder: string,
+  signal: AbortSignal,
+): Promise<void> => {
   const file = initialFile(folder);
-  const holder = await holderOf({ inside } as Deps, defaultEmail);
+  const holder = await holderOf({ inside } as AdministratorDeps, defaultEmail);
   const waiting = async () =>
     holder !== null &&
     inside.folds.read(user, userStream(holder), ({ state, position }) =>
@@ -115,7 +128,7 @@ export const removeUsedPassword = async ({ inside }: Deps, folder: string, signa
 };
 
 /** For the command line: a password in a file of its own, for an administrator who can sign in with it. */
-export const recoverAdministrator = async (deps: Deps, folder: string, email: string | null) => {
+export const recoverAdministrator = async (deps: AdministratorDeps, folder: string, email: string | null) => {
   const file = join(folder, 'recovered-admin');
   rmSync(file, { force: true });
   const address = email ?? defaultEmail;

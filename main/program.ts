@@ -4,7 +4,7 @@ import { UnusableKey } from '../adapters/node/keyFiles.ts';
 import { passwordHasher } from '../adapters/node/passwordHasher.ts';
 import { DataRefused } from '../adapters/sqlite/errors.ts';
 import { Failure } from '../commands/failure.ts';
-import { createWhereMissing, requireOneInstallation, WrongStores } from '../commands/firstStart.ts';
+import { requireOneInstallation, WrongStores } from '../commands/firstStart.ts';
 import { requireCheckpointsInLog, WrongStore } from '../workers/checkpoints.ts';
 import { WrongLog } from '../workers/indexReader.ts';
 import { UnknownList } from '../workers/projector.ts';
@@ -14,7 +14,8 @@ import type { Configuration } from './configuration.ts';
 import { controlOf, openControl } from './control.ts';
 import { environment, type Inside, wireInside } from './core.ts';
 import { holdsInstallation, openEmbeddedStores, type Stores } from './embeddedStores.ts';
-import { ensureFirstAdministrator, recoverAdministrator, removeUsedPassword } from './firstAdministrator.ts';
+import { recoverAdministrator, removeUsedPassword } from './firstAdministrator.ts';
+import { completeFirstStart } from './firstStart.ts';
 import { wireHttp } from './http.ts';
 import { createLog, type Logger } from './log.ts';
 import { OperationError, type Operations } from './operations.ts';
@@ -108,11 +109,8 @@ const start = async (configuration: Configuration, log: Logger): Promise<Running
     const reading = inside.reader.run(ending.signal);
     closing.push(() => reading);
 
-    const { execute, request } = inside;
-    await createWhereMissing({ ...environment, ...stores, execute, request: () => request('cli') });
-    await inside.handler.finishIntents(inside.registry, 0);
     const administrator = { inside, hasher, randomness: environment.randomness };
-    const file = await ensureFirstAdministrator(administrator, configuration.data, configuration.firstAdministrator);
+    const file = await completeFirstStart(administrator, configuration.data, configuration.firstAdministrator);
     if (file !== null) {
       log.info({ file }, 'the first administrator signs in as admin@localhost with the password in this file');
       const watching = removeUsedPassword(administrator, configuration.data, ending.signal);

@@ -1,55 +1,14 @@
 import * as assert from 'uvu/assert';
 import type { Command, Outcome, Request } from '../../commands/command.ts';
 import type { EventStore } from '../../commands/ports/eventStore.ts';
-import type { Vault } from '../../commands/ports/vault.ts';
 import { isRejection } from '../../domain/decider.ts';
 import type { Json } from '../../domain/json.ts';
 import { createBed } from '../support/commandBed.ts';
+import { dying, type When } from '../support/dying.ts';
 import { suite } from '../support/suite.ts';
 import { addNote, register, removeNote, toyCatalogue } from './toys.ts';
 
 const crashes = suite('crashes between any two writes');
-type When = 'before' | 'after';
-
-/** Store and vault of a process that dies at its n-th write (from 1) to either: nothing it calls works from then on. */
-const dying = (store: EventStore, vault: Vault, nth: number, when: When) => {
-  let written = 0;
-  const fate = { died: false };
-  const alive = () => {
-    if (fate.died) throw new Error('the process died');
-  };
-  const read =
-    <A extends unknown[], R>(call: (...of: A) => Promise<R>) =>
-    async (...of: A) => {
-      alive();
-      return call(...of);
-    };
-  const write =
-    <A extends unknown[], R>(call: (...of: A) => Promise<R>) =>
-    async (...of: A) => {
-      alive();
-      written += 1;
-      if (written !== nth) return call(...of);
-      if (when === 'before') fate.died = true;
-      alive();
-      const running = call(...of);
-      fate.died = true;
-      await running;
-      throw new Error('the process died');
-    };
-  return {
-    fate,
-    store: { ...store, append: write(store.append), readStream: read(store.readStream) },
-    vault: {
-      ...vault,
-      put: write(vault.put),
-      remove: write(vault.remove),
-      get: read(vault.get),
-      find: read(vault.find),
-    },
-  };
-};
-
 /** Every moment of death that lies before the end of `act`, each on a fresh set of stores. */
 const atEveryDeath = async (
   test: (death: { nth: number; when: When }) => Promise<{ died: boolean }>,
