@@ -75,7 +75,8 @@ const bySession = async (token: string, from: Credentials): Promise<Person | nul
   if (owner === null || !owner.active) return null;
   if (owner.ownerEpoch !== session.ownerEpoch || owner.sessionEpoch !== session.sessionEpoch) return null;
   const { permissions, scopes, mustChangePassword } = owner;
-  return { kind: 'session', userId: session.userId, sessionId: session.id, permissions, scopes, mustChangePassword };
+  const { userId, id: sessionId, ownerEpoch } = session;
+  return { kind: 'session', userId, sessionId, ownerEpoch, permissions, scopes, mustChangePassword };
 };
 
 /**

@@ -9,6 +9,8 @@ export type Person = {
   readonly kind: 'session';
   readonly userId: UserId;
   readonly sessionId: string;
+  /** The one of theirs in which they signed in. */
+  readonly ownerEpoch: number;
   readonly permissions: ReadonlySet<Permission>;
   /** Scope patterns of the roles. */
   readonly scopes: readonly string[];

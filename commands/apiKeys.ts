@@ -23,13 +23,15 @@ type KeyFields = {
 /** What every command on a key answers; what the key looks like is read from its fold. */
 export type KeyAnswer = { readonly keyId: KeyId; readonly ownerId: UserId };
 
-export type CreateApiKeyInput = KeyFields & { readonly ownerId: UserId };
+/** `asOfEpoch`: the owner's epoch that the caller's right to it is of; absent: that in which it begins. */
+export type CreateApiKeyInput = KeyFields & { readonly ownerId: UserId; readonly asOfEpoch?: number };
 export type EditKeyInput = KeyFields & { readonly ownerId: UserId; readonly keyId: KeyId };
 export type RotateKeyInput = {
   readonly ownerId: UserId;
   readonly keyId: KeyId;
   readonly graceSeconds: number;
   readonly expiresAt?: Instant | null | undefined;
+  readonly asOfEpoch?: number;
 };
 export type RevokeKeyInput = {
   readonly ownerId: UserId;
@@ -45,6 +47,10 @@ const ownerMayAct = (owner: { readonly status: string } | null): Rejection | nul
   if (owner === null) return reject('not-found');
   return owner.status === 'active' ? null : reject('forbidden', { status: owner.status });
 };
+
+/** Who was off since they asked has come back without what they had asked for: reactivation revives nothing. */
+const sameEpoch = (asked: number, now: number): Rejection | null =>
+  asked === now ? null : reject('forbidden', { reason: 'owner-deactivated' });
 
 type Form = Pick<KeyPolicy, 'form' | 'prefix'>;
 
@@ -69,16 +75,18 @@ type NewSecret = { readonly keyId: KeyId; readonly secretHash: string; readonly 
 const makeKey = async (
   { crypto, secrets }: Deps,
   run: Run,
-  ownerId: UserId,
+  { ownerId, asOfEpoch }: { readonly ownerId: UserId; readonly asOfEpoch?: number | undefined },
   command: (secret: NewSecret, facts: OwnerFacts['facts']) => KeyringCommand,
   replacedKey?: KeyId,
 ): Promise<Done<KeyAnswer> | Rejection> => {
   const keyId = run.newId('key');
   let policyRevision: number | null = null;
+  let epoch = asOfEpoch;
   const decide = async (state: Keyring) => {
     const known = await ownerFacts(run, ownerId);
     policyRevision = known.policyRevision;
-    const refused = ownerMayAct(known.owner);
+    epoch ??= known.facts.ownerEpoch;
+    const refused = ownerMayAct(known.owner) ?? sameEpoch(epoch, known.facts.ownerEpoch);
     if (refused) return refused;
     const text = keyText(run, known.facts.policy);
     const secret = { keyId, secretHash: toHex(crypto.sha256(text)), mask: maskOf(text) };
@@ -103,19 +111,24 @@ const makeKey = async (
 const createApiKey = (deps: Deps): Command<CreateApiKeyInput, KeyAnswer> => ({
   name: 'CreateApiKey',
   several: false,
-  run: ({ ownerId, ...fields }, run) =>
-    makeKey(deps, run, ownerId, (secret, facts) => ({ type: 'CreateApiKey', ...facts, ...secret, ...fields })),
+  run: ({ ownerId, asOfEpoch, ...fields }, run) =>
+    makeKey(deps, run, { ownerId, asOfEpoch }, (secret, facts) => ({
+      type: 'CreateApiKey',
+      ...facts,
+      ...secret,
+      ...fields,
+    })),
 });
 
 /** If-Match is about the old key. */
 const rotateKey = (deps: Deps): Command<RotateKeyInput, KeyAnswer> => ({
   name: 'RotateKey',
   several: false,
-  run: ({ ownerId, keyId, ...asked }, run) =>
+  run: ({ ownerId, keyId, asOfEpoch, ...asked }, run) =>
     makeKey(
       deps,
       run,
-      ownerId,
+      { ownerId, asOfEpoch },
       ({ keyId: newKeyId, ...secret }, facts) => ({
         type: 'RotateKey',
         ...facts,

@@ -141,7 +141,7 @@ const create = (context: OwnKeysContext) =>
     handle: async ({ caller, body, command }) => {
       const outcome = await context.execute(
         context.commands.createApiKey,
-        { ownerId: caller.userId, ...body },
+        { ownerId: caller.userId, asOfEpoch: caller.ownerEpoch, ...body },
         command(),
       );
       if (isRejection(outcome)) return outcome;
@@ -261,7 +261,7 @@ const rotate = (context: OwnKeysContext) =>
       ],
     },
     handle: async ({ caller, params, body, command }) => {
-      const input = { ownerId: caller.userId, keyId: params.id, ...body };
+      const input = { ownerId: caller.userId, asOfEpoch: caller.ownerEpoch, keyId: params.id, ...body };
       const outcome = await context.execute(context.commands.rotateKey, input, command());
       if (isRejection(outcome)) return outcome;
       const { keyId } = outcome.result;

@@ -9,6 +9,7 @@ const holding = suite('holding');
 
 const person = (permissions: readonly Permission[], scopes: readonly string[]): Person => ({
   kind: 'session',
+  ownerEpoch: 0,
   userId: 'u1',
   sessionId: 's1',
   permissions: new Set(permissions),
