@@ -1,6 +1,6 @@
 // What the lists' writing thread does with each command.
 import type { DatabaseSync } from 'node:sqlite';
-import type { Batch, Build, Checkpoint, ListSchema } from '../../commands/ports/lists.ts';
+import type { Batch, Build, Change, Checkpoint, ListSchema } from '../../commands/ports/lists.ts';
 import type { Json } from '../../domain/json.ts';
 import { checkConditions, checkFields, checkPatch, checkSchema } from '../node/listSchema.ts';
 import type { Handler } from './groupCommitProtocol.ts';
@@ -86,6 +86,10 @@ export const handlers = (db: DatabaseSync): Handler<ListsCommand, ListsAnswer> =
     'INSERT OR REPLACE INTO parked (build, stream, revision, position, eventId, error, since) VALUES (?, ?, ?, ?, ?, ?, ?)',
   );
   const ofBlobs = blobHandler(db);
+  const emptyLog = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)');
+
+  // Something was blanked or dropped, and the write-ahead log still holds the pages as they were.
+  let blanked = false;
 
   type Open = { readonly table: ListTable; readonly indexed: number; readonly writer: ListWriter };
   const writers = new Map<number, Open>();
@@ -126,7 +130,10 @@ export const handlers = (db: DatabaseSync): Handler<ListsCommand, ListsAnswer> =
     writers.delete(row.number);
     unparkAll.run(row.number);
     deleteBuild.run(row.number);
-    db.exec(dropTable(tableOf(row)));
+    // A dropped table's pages are free ones, that nothing overwrites for a long time: whoever is erased later is in them.
+    db.exec('PRAGMA secure_delete = ON');
+    db.exec(`${dropTable(tableOf(row))}; PRAGMA secure_delete = FAST`);
+    blanked = true;
   };
 
   const apply = (row: BuildRow, { after, checkpoint, applied, park: parked, unpark: freed }: Batch): boolean => {
@@ -142,6 +149,8 @@ export const handlers = (db: DatabaseSync): Handler<ListsCommand, ListsAnswer> =
       }
     }
     writer.flush();
+    // While a build is filled, what is blanked in it is gone with the log's other pages when it is whole.
+    blanked ||= row.complete === 1 && applied.some(({ changes }) => changes.some(blanks));
     for (const stream of freed) unpark.run(row.number, stream);
     for (const { stream, revision, position, eventId, error, since } of parked)
       park.run(row.number, stream, revision, position, eventId, error, since);
@@ -166,17 +175,29 @@ export const handlers = (db: DatabaseSync): Handler<ListsCommand, ListsAnswer> =
     if (command.do === 'index') return index(row);
     if (command.do === 'patch') patch(row, JSON.parse(command.json));
     else if (command.do === 'switchTo') switchBuild.run(row.number, row.list, row.version);
-    else if (command.do === 'markComplete') completeBuild.run(row.number);
-    else drop(row);
+    else if (command.do === 'markComplete') {
+      completeBuild.run(row.number);
+      blanked = true;
+    } else drop(row);
     return null;
   };
 
-  return (command) => {
+  const handle = (command: ListsCommand): ListsAnswer => {
     if ('build' in command) return ofBuild(command);
     if (command.do === 'createBuild') return createBuild(command.schema, command.current);
     return ofBlobs(command);
   };
+
+  // Where a reader keeps it busy, the next batch tries again.
+  const forget = () => {
+    if (blanked) blanked = emptyLog.get()!.busy !== 0;
+  };
+
+  return Object.assign(handle, { afterCommit: forget });
 };
+
+/** Whether a change may take away what is personal: erasing a person blanks their fields. */
+const blanks = (change: Change): boolean => change.op === 'remove' || Object.values(change.fields).includes(null);
 
 const same = (a: Checkpoint | null, b: Checkpoint | null): boolean =>
   a?.position === b?.position && a?.eventId === b?.eventId;

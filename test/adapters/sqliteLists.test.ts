@@ -239,4 +239,32 @@ test('stands where its documents do when a process was killed', async ({ lists, 
   rmSync(copy, { recursive: true });
 });
 
+/** All that stands in the folder's files, as text. */
+const bytesIn = (folder: string) =>
+  readdirSync(folder)
+    .map((name) => readFileSync(join(folder, name), 'latin1'))
+    .join('');
+
+test('keeps nothing on disk of what was blanked', async ({ lists, folder }) => {
+  const build = await filled(lists, 20);
+  const named = { op: 'set' as const, id: 'k7', fields: { owner: 'o1', name: 'Somebody', note: 'private' } };
+  await lists.apply(build.id, batch(2, [named]));
+  assert.match(bytesIn(folder), /Somebody/);
+  const blank = { op: 'set' as const, id: 'k7', fields: { name: null, note: null } };
+  await lists.apply(build.id, batch(3, [blank]));
+  assert.not.match(bytesIn(folder), /Somebody|private/);
+});
+
+test('keeps nothing on disk of a build that was dropped', async ({ lists, folder }) => {
+  const build = await lists.createBuild(schema, false);
+  const changes = Array.from({ length: 500 }, (_, n) => ({
+    op: 'set' as const,
+    id: `k${n}`,
+    fields: { owner: 'o1', name: `Somebody ${n}`, note: 'private'.repeat(20) },
+  }));
+  await lists.apply(build.id, batch(1, changes));
+  await lists.dropBuild(build.id);
+  assert.not.match(bytesIn(folder), /Somebody|private/);
+});
+
 test.run();
