@@ -10,6 +10,8 @@ export type AppOptions = Serving & {
   readonly trustedProxies: readonly string[];
   /** Told of what went wrong here, not of what callers did wrong. */
   readonly unexpected: (error: unknown, requestId: string) => void;
+  /** Told of every answer. @param path as declared; null: there is none such */
+  readonly answered?: (method: string, path: string | null, status: number) => void;
 };
 
 const requestIdOf = (response: Response): string => response.locals.requestId as string;
@@ -32,6 +34,7 @@ const wantsJson = (request: Request, routes: readonly Route[]) =>
 
 const mount = (app: Express, path: string, routes: readonly Route[], options: AppOptions) => {
   app.all(path, async (request, response) => {
+    response.locals.path = path;
     const route = routes.find(
       ({ method }) => method === request.method || (method === 'GET' && request.method === 'HEAD'),
     );
@@ -45,6 +48,9 @@ const mount = (app: Express, path: string, routes: readonly Route[], options: Ap
   });
 };
 
+const tellAnswered = ({ answered }: AppOptions, { method }: Request, { locals, statusCode }: Response) =>
+  answered?.(method, (locals.path as string | undefined) ?? null, statusCode);
+
 /** Everything but the data plane, as one Express application: routes, and problems for whatever is no answer. */
 export const createApp = (routes: readonly Route[], options: AppOptions): Express => {
   const app = express();
@@ -53,11 +59,12 @@ export const createApp = (routes: readonly Route[], options: AppOptions): Expres
   app.set('query parser', 'simple');
   app.set('case sensitive routing', true);
   app.set('trust proxy', options.trustedProxies);
-  app.use((_request, response, next) => {
+  app.use((request, response, next) => {
     response.locals.requestId = options.newRequestId();
     response.setHeader('Cache-Control', 'no-store');
     response.setHeader('X-Content-Type-Options', 'nosniff');
     response.setHeader('Keyledger-Request-Id', requestIdOf(response));
+    if (options.answered) response.once('finish', () => tellAnswered(options, request, response));
     next();
   });
   for (const [path, declared] of byPath(routes)) mount(app, path, declared, options);

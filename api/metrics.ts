@@ -10,6 +10,22 @@ export type Metric = {
   readonly samples: () => readonly Sample[] | Promise<readonly Sample[]>;
 };
 
+export type Counter = { readonly metric: Metric; readonly add: (labels: { readonly [name: string]: string }) => void };
+
+/** Counts from 0 at the start of the process. The values of its labels must be few: each set of them is kept. */
+export const createCounter = (name: string, help: string): Counter => {
+  const counted = new Map<string, { readonly labels: { readonly [name: string]: string }; value: number }>();
+  return {
+    metric: { name, help, type: 'counter', samples: () => [...counted.values()] },
+    add: (labels) => {
+      const key = JSON.stringify(labels);
+      const known = counted.get(key);
+      if (known === undefined) counted.set(key, { labels, value: 1 });
+      else known.value += 1;
+    },
+  };
+};
+
 const escaped = (text: string) => text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"');
 
 const labelsOf = (labels: Sample['labels']): string => {

@@ -6,6 +6,7 @@ import { cookiesFor } from '../api/cookies.ts';
 import { createCursors } from '../api/cursor.ts';
 import type { Acknowledgement } from '../api/dataPlane/context.ts';
 import { createDataPlane } from '../api/dataPlane.ts';
+import { createCounter } from '../api/metrics.ts';
 import { problem, sendProblem } from '../api/problem.ts';
 import { allRoutes } from '../api/routes.ts';
 import { clientErrorAnswer, hasOneHost, serverLimits } from '../api/serverLimits.ts';
@@ -77,6 +78,8 @@ export const wireHttp = (
     };
   };
 
+  const answers = createCounter('keyledger_http_answers_total', 'Answers to people, by call and status.');
+
   // One object for all resources: each takes the part that it declares.
   const context = {
     execute,
@@ -104,6 +107,7 @@ export const wireHttp = (
     acknowledgements,
     workers,
     version: version(),
+    metrics: [answers.metric],
     sha256: crypto.sha256,
     sha256Hex: (text: string) => toHex(crypto.sha256(text)),
     ...historyOf(inside),
@@ -121,6 +125,7 @@ export const wireHttp = (
       if (!(await reader.waitFor(position, 2_000))) throw new Failure('not-caught-up', 'not read that far yet');
     },
     unexpected,
+    answered: (method, path, status) => answers.add({ method, path: path ?? 'none', status: String(status) }),
   });
   const plane = createDataPlane({
     reader,

@@ -1,8 +1,10 @@
-import { request } from 'node:http';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import * as assert from 'uvu/assert';
-import { metricsText } from '../../api/metrics.ts';
+import { createApp } from '../../api/app.ts';
+import { createCounter, metricsText } from '../../api/metrics.ts';
 import { healthRoutes } from '../../api/resources/health.ts';
-import { expectStatus } from '../support/client.ts';
+import { clientOf, expectStatus } from '../support/client.ts';
 import { suite } from '../support/suite.ts';
 import { startWholeApp, type WholeApp } from '../support/wholeApp.ts';
 
@@ -116,6 +118,30 @@ s('writes labels and values as Prometheus reads them', async () => {
   ];
   const text = await metricsText([{ name: 'm', help: 'one\ntwo', type: 'counter', samples }]);
   assert.is(text, '# HELP m one\\ntwo\n# TYPE m counter\nm{path="a\\"b\\\\c\\nd"} +Inf\nm NaN\nm 1.5\n');
+});
+
+s('counts what it answered, by call', async () => {
+  const counter = createCounter('answers', 'Answers.');
+  const routes = app.routes;
+  const server = createServer(
+    createApp(routes, {
+      ...app.appOptions,
+      answered: (method, path, status) => counter.add({ method, path: path ?? 'none', status: String(status) }),
+    }),
+  );
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const client = clientOf({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  for (const path of ['/livez', '/livez', '/problems/not-found', '/problems/forbidden', '/nothing', '/neither'])
+    await client.get(path);
+  await client.delete('/livez');
+  await new Promise((resolve) => server.close(resolve));
+  const samples = await counter.metric.samples();
+  assert.equal(samples.map(({ labels, value }) => [...Object.values(labels!), value].join(' ')).sort(), [
+    'DELETE /livez 405 1',
+    'GET /livez 200 2',
+    'GET /problems/:code 200 2',
+    'GET none 404 2',
+  ]);
 });
 
 s('answers HEAD without a body', async () => {

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { isCommonPassword } from '../../adapters/node/commonPasswords.ts';
 import { nodeCryptography } from '../../adapters/node/crypto.ts';
-import { createApp } from '../../api/app.ts';
+import { type AppOptions, createApp } from '../../api/app.ts';
 import type { Credentials } from '../../api/authenticate.ts';
 import { cookiesFor } from '../../api/cookies.ts';
 import { createCursors } from '../../api/cursor.ts';
@@ -202,7 +202,7 @@ export const startWholeApp = async (
 
   const unexpected: unknown[] = [];
   let requests = 0;
-  const app = createApp(routes, {
+  const appOptions: AppOptions = {
     newRequestId: () => `request-${++requests}`,
     credentials,
     publicOrigin: null,
@@ -212,7 +212,8 @@ export const startWholeApp = async (
     },
     trustedProxies: options.trustedProxies ?? [],
     unexpected: (error) => unexpected.push(error),
-  });
+  };
+  const app = createApp(routes, appOptions);
   // A test moves the clock by hours; the reader proves the end of the log again, as it would have meanwhile.
   const server = createServer((request, response) => {
     const proof = reader.prove();
@@ -231,6 +232,7 @@ export const startWholeApp = async (
     projector,
     reader,
     routes,
+    appOptions,
     url,
     unexpected,
     /** Runs a command as if by an administrator. @throws where it is refused */
