@@ -35,9 +35,19 @@ export type Derived = {
 export const derivedFrom = (crypto: Cryptography, commandId: string, at: Instant, seed: Uint8Array): Derived => {
   const id = (...parts: readonly (string | number)[]) =>
     uuid7(at, crypto.sha256(JSON.stringify([commandId, ...parts])));
+  // A run asks for the same bytes again where it answers with what it decided on, and deriving is slow.
+  const secrets = new Map<string, Uint8Array>();
+  const derive = (label: string, length: number): Uint8Array => {
+    const bytes = crypto.deriveKey(seed, `keyledger secret ${label}`, length);
+    secrets.set(label, bytes);
+    return bytes;
+  };
   return {
     eventId: (stream, n) => id(stream, n),
     newId: (label) => id(label),
-    secretBytes: (label, length) => crypto.deriveKey(seed, `keyledger secret ${label}`, length),
+    secretBytes: (label, length) => {
+      const known = secrets.get(label);
+      return known?.length === length ? known : derive(label, length);
+    },
   };
 };

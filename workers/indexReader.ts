@@ -70,6 +70,9 @@ const defaults: IndexReaderOptions = {
 
 const idle = () => {};
 
+/** Without a reason each abort makes an error, with its stack, that nobody looks at: several for every command. */
+const over = 'over';
+
 export const createIndexReader = (deps: IndexReaderDeps, options: Partial<IndexReaderOptions> = {}): IndexReader => {
   const { store, view, clock, scheduler, onTrouble = idle, onProgress = idle } = deps;
   const { batch, everyMs, maxAgeMs, readTimeoutMs, sliceMs, snapshotEvery } = { ...defaults, ...options };
@@ -113,7 +116,7 @@ export const createIndexReader = (deps: IndexReaderDeps, options: Partial<IndexR
     if (halt !== null) return false;
     const ended = new AbortController();
     const look = () => {
-      if (done() || halt !== null) ended.abort();
+      if (done() || halt !== null) ended.abort(over);
     };
     waiting.add(look);
     callForRead();
@@ -148,7 +151,7 @@ export const createIndexReader = (deps: IndexReaderDeps, options: Partial<IndexR
     try {
       return (await Promise.race([store.readAll(position, batch), late]))!;
     } finally {
-      done.abort();
+      done.abort(over);
     }
   };
 
@@ -176,22 +179,22 @@ export const createIndexReader = (deps: IndexReaderDeps, options: Partial<IndexR
    */
   const rest = async (afterFalseAlarm: boolean, signal: AbortSignal): Promise<boolean> => {
     if (called || signal.aborted) return false;
-    const over = new AbortController();
-    wake = () => over.abort();
+    const resting = new AbortController();
+    wake = () => resting.abort(over);
     let byStore = false;
     const changed = async () => {
       // A store that cries wolf must not keep this process from everything else.
-      if (afterFalseAlarm) await scheduler.sleep(sliceMs, over.signal);
-      if (!over.signal.aborted) await store.changed(position, over.signal);
-      byStore = !over.signal.aborted;
+      if (afterFalseAlarm) await scheduler.sleep(sliceMs, resting.signal);
+      if (!resting.signal.aborted) await store.changed(position, resting.signal);
+      byStore = !resting.signal.aborted;
     };
     try {
-      const time = scheduler.sleep(everyMs, over.signal);
+      const time = scheduler.sleep(everyMs, resting.signal);
       await Promise.race([time, changed().catch(() => time)]);
       return byStore;
     } finally {
       wake = idle;
-      over.abort();
+      resting.abort(over);
     }
   };
 
