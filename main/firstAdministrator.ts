@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PasswordHasher, Randomness } from '../commands/environment.ts';
-import { isRejection } from '../domain/decider.ts';
+import { isRejection, type Rejection } from '../domain/decider.ts';
 import { emailClaim, emailClaimStream } from '../domain/emailClaim.ts';
 import type { UserId } from '../domain/ids.ts';
 import { administratorRole, roles, rolesStream } from '../domain/roles.ts';
@@ -52,7 +52,7 @@ const makeAdministrator = async (
   email: string,
   password: string,
   mustChangePassword: boolean,
-) => {
+): Promise<Rejection | null> => {
   const { execute, commands, request } = deps.inside;
   const passwordHash = await deps.hasher.hash(password);
   const holder = await holderOf(deps, email);
@@ -75,9 +75,13 @@ const makeAdministrator = async (
           request('cli'),
         )
       : await execute(commands.recoverAdministrator, { userId: holder, passwordHash }, request('cli'));
-  if (isRejection(outcome)) throw new OperationError(`${email} cannot be made administrator: ${outcome.rejected}`);
-  return outcome.result.userId;
+  return isRejection(outcome) ? outcome : null;
 };
+
+const cannotBe = (email: string, { rejected }: Rejection) =>
+  new OperationError(`${email} cannot be made administrator: ${rejected}`);
+
+const attempts = 20;
 
 const initialFile = (folder: string) => join(folder, 'initial-admin');
 
@@ -91,18 +95,17 @@ export const ensureFirstAdministrator = async (
   configured: { readonly email: string; readonly password: string } | null,
 ): Promise<string | null> => {
   const file = initialFile(folder);
-  const granted = await deps.inside.folds.read(
-    roles,
-    rolesStream,
-    ({ revision, state }) => revision >= 0 && state.administrators.length > 0,
-  );
-  if (granted) return existsSync(file) ? file : null;
-  if (configured !== null) {
-    await makeAdministrator(deps, configured.email, configured.password, false);
-    return null;
+  const email = configured?.email ?? defaultEmail;
+  for (let tried = 1; ; tried += 1) {
+    const granted = await deps.inside.folds.read(roles, rolesStream, ({ state }) => state.administrators.length > 0);
+    if (granted) return existsSync(file) ? file : null;
+    const password = configured?.password ?? passwordIn(file, deps.randomness);
+    const refused = await makeAdministrator(deps, email, password, configured === null);
+    if (refused === null) return configured === null ? file : null;
+    // Another process makes them at this very moment.
+    if (refused.rejected !== 'email-taken' || tried === attempts) throw cannotBe(email, refused);
+    await deps.inside.parts.scheduler.sleep(100);
   }
-  await makeAdministrator(deps, defaultEmail, passwordIn(file, deps.randomness), true);
-  return file;
 };
 
 /** Takes the file away once its password no longer works. Resolves when there is none, or at the signal. */
@@ -132,6 +135,7 @@ export const recoverAdministrator = async (deps: AdministratorDeps, folder: stri
   const file = join(folder, 'recovered-admin');
   rmSync(file, { force: true });
   const address = email ?? defaultEmail;
-  await makeAdministrator(deps, address, passwordIn(file, deps.randomness), false);
+  const refused = await makeAdministrator(deps, address, passwordIn(file, deps.randomness), false);
+  if (refused !== null) throw cannotBe(address, refused);
   return { email: address, passwordFile: file };
 };

@@ -91,6 +91,10 @@ const wanted = [
 const requireWhole = async (machine: Machine, password: string) => {
   const { events } = await machine.store.readAll(null, 100);
   assert.equal(events.map(({ type }) => type).sort(), wanted);
+  await requireAdministrator(machine, password);
+};
+
+const requireAdministrator = async (machine: Machine, password: string) => {
   assert.is((await readInstallationRow(machine.vault))?.state, 'ready');
   const { inside, end } = await processOver(machine.store, machine.vault);
   try {
@@ -169,13 +173,11 @@ firstStart('two processes that start at the same moment make one installation', 
   for (let round = 0; round < 10; round += 1) {
     const machine = newMachine();
     await Promise.all([start(machine, configured), start(machine, configured)]);
-    const { events } = await machine.store.readAll(null, 100);
-    const installations = events.filter(({ type }) => type === 'InstallationCreated');
-    assert.is(installations.length, 1);
-    const { end } = await processOver(machine.store, machine.vault);
-    await end();
     await start(machine, configured);
-    await requireWhole(machine, configured.password);
+    const types = (await machine.store.readAll(null, 100)).events.map(({ type }) => type);
+    // Who came second may have found the account half made, and set its password again.
+    assert.equal(types.filter((type) => type !== 'PasswordReset').sort(), wanted);
+    await requireAdministrator(machine, configured.password);
   }
 });
 
