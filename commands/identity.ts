@@ -63,7 +63,8 @@ export const createIdentity = (
     if (isRejection(credentials)) return credentials;
     const hash = credentials.passwordHash;
     const keys = throttleKeys(userId);
-    const checked = await checkPassword(deps, { keys, lane: userId, password: given, hash, at: request.at });
+    const attempt = { keys, lane: userId, password: given, hashOf: async () => hash, at: request.at };
+    const checked = await checkPassword(deps, attempt);
     if (isRejection(checked)) return checked;
     if (hash === null || !checked.right) return reject('reauthentication-failed');
     await checked.admitted.succeeded();

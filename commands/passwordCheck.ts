@@ -15,7 +15,8 @@ export type Checked = { readonly right: boolean; readonly needsRehash: boolean; 
 /**
  * Compares a password with a hash, behind the throttles. The attempt counts as failed until `admitted` is told
  * otherwise; where it could not be made at all, it is taken back.
- * @param hash null: nobody's password; it takes the same time and is always wrong
+ * @param hashOf asked only where the throttles let the attempt pass, so that whoever is refused learns nothing from how
+ *   long that took. Null: nobody's password; comparing takes the same time and is always wrong
  * @throws Failure too-busy
  */
 export const checkPassword = async (
@@ -24,14 +25,15 @@ export const checkPassword = async (
     readonly keys: readonly ThrottleKey[];
     readonly lane: string;
     readonly password: string;
-    readonly hash: string | null;
+    readonly hashOf: () => Promise<string | null>;
     readonly at: Instant;
   },
 ): Promise<Checked | Rejection> => {
   const admitted = await throttling.admit(attempt.keys, attempt.at);
   if (isRejection(admitted)) return admitted;
   try {
-    const result = await lanes.inLane(attempt.lane, () => hasher.verify(attempt.password, attempt.hash));
+    const hash = await attempt.hashOf();
+    const result = await lanes.inLane(attempt.lane, () => hasher.verify(attempt.password, hash));
     return { ...result, admitted };
   } catch (error) {
     await admitted.takeBack();

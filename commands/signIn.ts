@@ -154,19 +154,21 @@ export const createSignIn = (deps: SignInDeps): SignIn => {
     const address = deps.addresses.signInAddress(email);
     // What is no address is nobody's, and is counted like any other that is not.
     const claim = address?.claim ?? `no address ${email}`;
-    const [device, account] = await Promise.all([
-      devices.recognise(shown, claim),
-      address === null ? null : accountOf(load, claim),
-    ]);
+    const device = await devices.recognise(shown, claim);
+    const found: { account: Account | null } = { account: null };
     const checked = await checkPassword(deps, {
       keys: throttleKeys(claim, request.ip, device),
       lane: device ?? (request.ip === null ? null : clientPrefix(request.ip)) ?? 'unknown',
       password,
-      hash: account?.passwordHash ?? null,
+      hashOf: async () => {
+        found.account = address === null ? null : await accountOf(load, claim);
+        return found.account?.passwordHash ?? null;
+      },
       at: request.at,
     });
     if (isRejection(checked)) return checked;
     const { right, needsRehash, admitted } = checked;
+    const { account } = found;
     if (account === null || account.passwordHash === null || !right) return failed(account, admitted, request);
 
     const { userId, ownerEpoch, sessionEpoch, twoFactor, passwordHash } = account;

@@ -56,6 +56,25 @@ signIn('answers the same, after the same work, whatever is wrong', async () => {
   assert.equal(hasher.verified.slice(1), [null, null, null, null]);
 });
 
+signIn('looks nobody up for an attempt that has to wait: how long that took says nothing', async () => {
+  const bed = createBed();
+  const looked: string[] = [];
+  const store: typeof bed.store = {
+    ...bed.store,
+    readStream: (stream, ...page) => {
+      looked.push(stream);
+      return bed.store.readStream(stream, ...page);
+    },
+  };
+  const accounts = createAccounts(bed, { store });
+  await accounts.register({ email });
+  for (let n = 0; n < throttles.pair.free; n += 1) await attempt(accounts, wrong);
+  await accounts.background.settled();
+  looked.length = 0;
+  assert.is(refusedWith(await attempt(accounts)), 'too-many-requests');
+  assert.equal(looked, []);
+});
+
 signIn('lets nobody in who is not active', async () => {
   const { accounts, execute, commands, bed, ada } = await withAda();
   await execute(commands.deactivateUser, { userId: ada, reason: null }, bed.request());
