@@ -237,6 +237,24 @@ s('revokes a key for good, with the reason in its history, and says who has conf
   assert.is(body.events[1].actor.kind, 'admin');
 });
 
+s('counts a confirmation from the first of several ends on', async () => {
+  const owner = await app.register({ email: 'leaving@example.com' });
+  const make = (name: string) =>
+    app.run(app.commands.createApiKey, { ownerId: owner, name, expiresAt: null, scopes: ['streams:read'] });
+  const [first, second] = [await make('revoked first'), await make('ended with its owner')];
+  const revoked = expectStatus(await admin.post(`/v1/admin/api-keys/${first.keyId}/revoke`), 200);
+  const told = { name: 'between', instance: null, epoch: app.reader.feed().epoch()!, at: '2027-01-01T00:00:00.000Z' };
+  const position = revoked.headers.get('keyledger-position')!;
+  await app.acknowledgements.put('between/', { ...told, position }, 'any', { ref: 'between' });
+  await app.run(app.commands.deactivateUser, { userId: owner, reason: null });
+  const confirmed = async ({ keyId }: { keyId: string }) => {
+    const { body } = expectStatus(await admin.get(`/v1/admin/api-keys/${keyId}`), 200);
+    return body.delivery.find(({ subscriber }: { subscriber: string }) => subscriber === 'between').acknowledgedAt;
+  };
+  assert.is(await confirmed(first), told.at);
+  assert.is(await confirmed(second), null);
+});
+
 s('deletes a key, and knows none that is not there', async () => {
   const { keyId } = await app.run(app.commands.createApiKey, {
     ownerId: people[0]!.id,

@@ -146,6 +146,7 @@ s('counts users, keys and subscribers', async () => {
   const day = 86_400_000;
   const at = (days: number) => new Date(app.bed.clock.now() + days * day).toISOString();
   await app.run(app.commands.createApiKey, { ownerId: owner, name: 'soon', expiresAt: at(96) }, owner);
+  await app.run(app.commands.createApiKey, { ownerId: owner, name: 'later', expiresAt: at(99) }, owner);
   await app.run(app.commands.createApiKey, { ownerId: owner, name: 'over', expiresAt: at(1) }, owner);
   const ended = await key(owner, 'ended');
   await app.run(app.commands.revokeKey, { ...ended, reason: 'owner', note: null }, owner);
@@ -160,8 +161,8 @@ s('counts users, keys and subscribers', async () => {
   const { asOf, ...counts } = body;
   assert.equal(counts, {
     users: { invited: 0, active: 2, deactivated: 1, deleted: 0, erased: 0 },
-    // Active: before, poison, after, soon, new. Ended: by revocation, and bob's by his deactivation.
-    keys: { active: 5, expired: 1, revoked: 2, expiringSoon: 1, neverExpiring: 4, unused: 4 },
+    // Active: before, poison, after, soon, later, new. Ended: by revocation, and bob's by his deactivation.
+    keys: { active: 6, expired: 1, revoked: 2, expiringSoon: 1, neverExpiring: 4, unused: 5 },
     subscribers: 2,
   });
   assert.equal(asOf, { position: app.reader.position(), lagMs: 0 });
