@@ -7,6 +7,7 @@ import { createWaiters } from '../node/waiters.ts';
 import type { AppendAnswer, AppendMessage } from './eventStoreFile.ts';
 import { openWriter } from './groupCommit.ts';
 import { openReader } from './reader.ts';
+import { createStreamEnds } from './streamEnds.ts';
 
 /** A read gives at most so many events, and stops after so many characters, so that no read holds up the thread for long. */
 const maxEventsPerRead = 1_000;
@@ -30,6 +31,7 @@ export const openEventStore = async ({
   const writer = await openWriter<AppendMessage, AppendAnswer>({ file, module });
   const reader = openReader(file);
   const waiters = createWaiters();
+  const ends = createStreamEnds();
 
   const select = (sql: string): StatementSync => {
     const statement = reader.db.prepare(sql);
@@ -55,17 +57,29 @@ export const openEventStore = async ({
         expected: expected === 'no-stream' ? -1 : expected,
         events: encoded.flatMap(({ id, type, data, sealed, metadata }) => [id, type, data, sealed, metadata]),
       };
-      // Also after an error: it may stand there all the same.
-      const answer = await writer.run(message).finally(waiters.wake);
+      const answered = ends.appending(stream, message.expected);
+      let answer: AppendAnswer | null = null;
+      try {
+        answer = await writer.run(message);
+      } finally {
+        // Also after an error: it may stand there all the same.
+        answered(answer);
+        waiters.wake();
+      }
       if ('actual' in answer) return { appended: false, actual: answer.actual < 0 ? 'no-stream' : answer.actual };
       return { appended: true, revision: answer.revision, position: positionOf(answer.seq) };
     },
 
-    readStream: (stream, from, limit) =>
-      inTurn(() => {
-        if (!isRevision(from)) throw new TypeError('a stream is read from revision 0 or later');
-        return page(ofStream, [stream, from], limit);
-      }),
+    readStream: async (stream, from, limit) => {
+      if (!isRevision(from)) throw new TypeError('a stream is read from revision 0 or later');
+      // Most reads look whether something came, and nothing did.
+      if (ends.isBefore(stream, from)) return reader.read(() => nothingMore(limit));
+      return inTurn(() => {
+        const read = page(ofStream, [stream, from], limit);
+        if (read.end) ends.read(stream, read.events.at(-1)?.revision ?? from - 1);
+        return read;
+      });
+    },
 
     readAll: (after, limit) =>
       inTurn(() => {
@@ -104,8 +118,17 @@ const asRow = (row: unknown) => row as Row;
 const fromRow = ([seq, stream, revision, id, type, data, sealed, metadata]: Row): StoredEvent =>
   decode({ id, type, data, sealed, metadata }, { stream, revision, position: positionOf(seq) });
 
-const page = (select: StatementSync, from: readonly (string | number)[], limit: number) => {
+const checkLimit = (limit: number) => {
   if (!Number.isSafeInteger(limit) || limit < 1) throw new TypeError('a read asks for at least one event');
+};
+
+const nothingMore = (limit: number): { readonly events: readonly StoredEvent[]; readonly end: boolean } => {
+  checkLimit(limit);
+  return { events: [], end: true };
+};
+
+const page = (select: StatementSync, from: readonly (string | number)[], limit: number) => {
+  checkLimit(limit);
   const asked = Math.min(limit, maxEventsPerRead);
   const events: StoredEvent[] = [];
   let size = 0;
