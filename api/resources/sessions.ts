@@ -104,9 +104,10 @@ const endAll = (context: SessionsContext) =>
       const { userId } = caller;
       const outcome = await context.execute(context.commands.endAllSessions, { userId }, command());
       if (isRejection(outcome)) return outcome;
-      await context.sessions.endAll(userId);
       const { position, replayed } = outcome;
-      return { status: 204, position, replayed, headers: forgetSession(context.cookies) };
+      // Tidying: they ended with the event. Not again for a repeat, which would end those that began since.
+      if (!replayed) await context.sessions.endAll(userId);
+      return { status: 204, position, replayed, ...(!replayed && { headers: forgetSession(context.cookies) }) };
     },
   });
 

@@ -190,6 +190,15 @@ session('ends every session of its user at once', async ({ app }) => {
   assert.equal(await app.bed.vault.find('session', {}, { after: null, limit: 10 }), []);
 });
 
+session('goes on where it began after all others had ended, whoever repeats that', async ({ app }) => {
+  const once = { 'idempotency-key': 'end-them' };
+  assert.is((await (await signedIn(app)).post('/v1/sessions/end-all', undefined, once)).status, 204);
+  const later = await signedIn(app);
+  const repeated = await later.post('/v1/sessions/end-all', undefined, once);
+  assert.is(repeated.headers.get('idempotency-replayed'), 'true');
+  assert.is((await later.get('/v1/me')).status, 200);
+});
+
 session('is told from one that shows again that it is its owner', async ({ app, ada }) => {
   const client = await signedIn(app);
   const again = (body: object) => client.post('/v1/session/reauthenticate', body);
