@@ -1,17 +1,17 @@
 import * as assert from 'uvu/assert';
-import type { Fold } from '../../../domain/decider.ts';
-import { policyStream } from '../../../domain/keyPolicy.ts';
-import { keyringFold, keyringStream } from '../../../domain/keyring.ts';
-import { keyView } from '../../../domain/keyView.ts';
-import { effectiveRights, roles, rolesOfUser, rolesStream } from '../../../domain/roles.ts';
-import { settings } from '../../../domain/settings.ts';
-import { userStream } from '../../../domain/user.ts';
-import { user } from '../../../domain/userDecider.ts';
-import { type Client, expectStatus } from '../../support/client.ts';
-import { makeKeyWorld, type WorldUser } from '../../support/keyWorld.ts';
-import { suite } from '../../support/suite.ts';
-import { startWholeApp, type WholeApp } from '../../support/wholeApp.ts';
-import { wholeLog } from '../../support/workerBed.ts';
+import type { Fold } from '../../../../domain/decider.ts';
+import { policyStream } from '../../../../domain/keyPolicy.ts';
+import { keyringFold, keyringStream } from '../../../../domain/keyring.ts';
+import { keyView } from '../../../../domain/keyView.ts';
+import { effectiveRights, roles, rolesOfUser, rolesStream } from '../../../../domain/roles.ts';
+import { settings } from '../../../../domain/settings.ts';
+import { userStream } from '../../../../domain/user.ts';
+import { user } from '../../../../domain/userDecider.ts';
+import { type Client, expectStatus } from '../../../support/client.ts';
+import { makeKeyWorld, type WorldUser } from '../../../support/keyWorld.ts';
+import { suite } from '../../../support/suite.ts';
+import { startWholeApp, type WholeApp } from '../../../support/wholeApp.ts';
+import { wholeLog } from '../../../support/workerBed.ts';
 
 const s = suite('audit as of a time');
 

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
-import { expectStatus } from '../support/client.ts';
-import { suite } from '../support/suite.ts';
-import { startWholeApp, type WholeApp } from '../support/wholeApp.ts';
+import { expectStatus } from '../../support/client.ts';
+import { suite } from '../../support/suite.ts';
+import { startWholeApp, type WholeApp } from '../../support/wholeApp.ts';
 
 const s = suite('documents');
 

@@ -1,12 +1,12 @@
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import * as assert from 'uvu/assert';
-import { createApp } from '../../api/app.ts';
-import { createCounter, metricsText } from '../../api/metrics.ts';
-import { healthRoutes } from '../../api/resources/health.ts';
-import { clientOf, expectStatus } from '../support/client.ts';
-import { suite } from '../support/suite.ts';
-import { startWholeApp, type WholeApp } from '../support/wholeApp.ts';
+import { createApp } from '../../../api/app.ts';
+import { createCounter, metricsText } from '../../../api/metrics.ts';
+import { healthRoutes } from '../../../api/resources/health.ts';
+import { clientOf, expectStatus } from '../../support/client.ts';
+import { suite } from '../../support/suite.ts';
+import { startWholeApp, type WholeApp } from '../../support/wholeApp.ts';
 
 const s = suite('health');
 

@@ -1,10 +1,10 @@
 import * as assert from 'uvu/assert';
-import type { KeyForAdministrators } from '../../../api/schemas/key.ts';
-import { plusDays } from '../../../domain/instant.ts';
-import { type Client, expectStatus } from '../../support/client.ts';
-import { makeKeyWorld, type WorldUser } from '../../support/keyWorld.ts';
-import { suite } from '../../support/suite.ts';
-import { startWholeApp, type WholeApp } from '../../support/wholeApp.ts';
+import type { KeyForAdministrators } from '../../../../api/schemas/key.ts';
+import { plusDays } from '../../../../domain/instant.ts';
+import { type Client, expectStatus } from '../../../support/client.ts';
+import { makeKeyWorld, type WorldUser } from '../../../support/keyWorld.ts';
+import { suite } from '../../../support/suite.ts';
+import { startWholeApp, type WholeApp } from '../../../support/wholeApp.ts';
 
 const s = suite('administration of keys');
 

@@ -1,10 +1,10 @@
 import * as assert from 'uvu/assert';
-import { keyIdsOf, subjectOf } from '../../../domain/events.ts';
-import { type Client, expectStatus } from '../../support/client.ts';
-import { makeKeyWorld, type WorldUser } from '../../support/keyWorld.ts';
-import { suite } from '../../support/suite.ts';
-import { startWholeApp, type WholeApp } from '../../support/wholeApp.ts';
-import { wholeLog } from '../../support/workerBed.ts';
+import { keyIdsOf, subjectOf } from '../../../../domain/events.ts';
+import { type Client, expectStatus } from '../../../support/client.ts';
+import { makeKeyWorld, type WorldUser } from '../../../support/keyWorld.ts';
+import { suite } from '../../../support/suite.ts';
+import { startWholeApp, type WholeApp } from '../../../support/wholeApp.ts';
+import { wholeLog } from '../../../support/workerBed.ts';
 
 const s = suite('audit events');
 

@@ -1,12 +1,12 @@
 import * as assert from 'uvu/assert';
-import { apiKeysList } from '../../../projections/lists/apiKeys.ts';
-import { auditEventsList } from '../../../projections/lists/auditEvents.ts';
-import { usersList } from '../../../projections/lists/users.ts';
-import type { OpenedProjection } from '../../../projections/projection.ts';
-import { type Client, expectStatus } from '../../support/client.ts';
-import { suite } from '../../support/suite.ts';
-import { startWholeApp, type WholeApp } from '../../support/wholeApp.ts';
-import { runUntil } from '../../support/workerBed.ts';
+import { apiKeysList } from '../../../../projections/lists/apiKeys.ts';
+import { auditEventsList } from '../../../../projections/lists/auditEvents.ts';
+import { usersList } from '../../../../projections/lists/users.ts';
+import type { OpenedProjection } from '../../../../projections/projection.ts';
+import { type Client, expectStatus } from '../../../support/client.ts';
+import { suite } from '../../../support/suite.ts';
+import { startWholeApp, type WholeApp } from '../../../support/wholeApp.ts';
+import { runUntil } from '../../../support/workerBed.ts';
 
 const s = suite('administration of lists');
 

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
-import { type Client, expectStatus } from '../../support/client.ts';
-import { suite } from '../../support/suite.ts';
-import { startWholeApp, type WholeApp } from '../../support/wholeApp.ts';
+import { type Client, expectStatus } from '../../../support/client.ts';
+import { suite } from '../../../support/suite.ts';
+import { startWholeApp, type WholeApp } from '../../../support/wholeApp.ts';
 
 const s = suite('administration of subscribers');
 
