@@ -6,7 +6,7 @@ import type { KeyId, UserId } from '../domain/ids.ts';
 import type { Instant } from '../domain/instant.ts';
 import { policyStream } from '../domain/keyPolicy.ts';
 import { type Key, keyringFold, keyringStream } from '../domain/keyring.ts';
-import type { OwnerStanding } from '../domain/keyView.ts';
+import { keyView, type OwnerStanding } from '../domain/keyView.ts';
 import { effectiveRights, roles, rolesOfUser, rolesStream } from '../domain/roles.ts';
 import { type Settings, settings } from '../domain/settings.ts';
 import { userStream } from '../domain/user.ts';
@@ -58,6 +58,10 @@ export const shownKey = async (context: Pick<ReadKeysContext, 'lastUse'>, ring: 
   const lastUse = await context.lastUse(key.keyId);
   return keyShape({ ...key, ownerId: ring.ownerId, standing: key }, ring.owner, ring.rules.policy, lastUse, ring.at);
 };
+
+/** A key's status alone, for which nothing has to be read. */
+export const statusOf = ({ owner, rules, at }: Ring, key: Key): KeyShape['status'] =>
+  keyView(key, owner, rules.policy, at).status;
 
 const notFound = () => new Refusal('not-found');
 
