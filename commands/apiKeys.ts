@@ -54,10 +54,19 @@ const sameEpoch = (asked: number, now: number): Rejection | null =>
 
 type Form = Pick<KeyPolicy, 'form' | 'prefix'>;
 
+/** Derived at once: deriving is slow, and a text hardly ever takes more, however many bytes it throws away. */
+const blockLength = 64;
+
 // Each call takes the next bytes; the labels make the same stream, and so the same text, in every run of the command.
 const keyText = (run: Run, form: Form): string => {
-  let call = 0;
-  return makeKeyText(form, (length) => run.secretBytes(`key ${call++}`, length));
+  let block = new Uint8Array(0);
+  let blocks = 0;
+  return makeKeyText(form, (length) => {
+    if (block.length < length) block = new Uint8Array(run.secretBytes(`key ${blocks++}`, blockLength));
+    const bytes = block.subarray(0, length);
+    block = block.subarray(length);
+    return bytes;
+  });
 };
 
 // A run that finds its key already made cannot ask the policy of today what form it was given.
