@@ -189,7 +189,9 @@ export const createIndexReader = (deps: IndexReaderDeps, options: Partial<IndexR
       byStore = !resting.signal.aborted;
     };
     try {
-      const time = scheduler.sleep(everyMs, resting.signal);
+      // Counted from when the last read was sent: a slow store is asked again at once.
+      const left = proof === null ? 0 : proof.monotonic + everyMs - clock.monotonic();
+      const time = scheduler.sleep(left, resting.signal);
       await Promise.race([time, changed().catch(() => time)]);
       return byStore;
     } finally {
