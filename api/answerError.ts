@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { Failure } from '../commands/failure.ts';
 import type { Rejection } from '../domain/decider.ts';
+import { UnreadableEvent } from '../domain/upcast.ts';
 import { type ProblemDetails, problem, sendProblem } from './problem.ts';
 import { Refusal } from './refusal.ts';
 import type { ProblemCode } from './statusOfCode.ts';
@@ -11,10 +12,13 @@ type Explained = {
   readonly headers?: { readonly [name: string]: string };
 };
 
+const unavailable: Explained = {
+  code: 'unavailable',
+  details: { detail: 'This cannot be answered for certain at the moment. Try again.' },
+};
+
 const explainFailure = (failure: Failure): Explained =>
-  failure.code === 'not-caught-up'
-    ? { code: 'not-caught-up', details: {} }
-    : { code: 'unavailable', details: { detail: 'This cannot be answered for certain at the moment. Try again.' } };
+  failure.code === 'not-caught-up' ? { code: 'not-caught-up', details: {} } : unavailable;
 
 /** The status that Express gives what it refuses by itself: a path that cannot be decoded, say. */
 const statusOf = (error: unknown): number => {
@@ -26,6 +30,8 @@ const explain = (error: unknown): Explained => {
   if (error instanceof Refusal)
     return { code: error.code, details: error.details, headers: error.details.headers ?? {} };
   if (error instanceof Failure) return explainFailure(error);
+  // A newer release wrote it: what it says of whom is not known here, and may be known again after an update.
+  if (error instanceof UnreadableEvent) return unavailable;
   return statusOf(error) < 500
     ? { code: 'malformed-request', details: {} }
     : { code: 'internal-error', details: { detail: 'Something went wrong here. Nothing you sent is to blame.' } };

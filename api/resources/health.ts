@@ -44,7 +44,7 @@ const ageMs = ({ reader, clock }: HealthContext): number | null => {
   return Math.max(0, clock.now() - proof.wall, clock.monotonic() - proof.monotonic);
 };
 
-/** What went wrong is said by where: the words of an error are for the log. */
+/** The reason is of this program's own words: the index sees nothing that is sealed. */
 const verification = (context: HealthContext) => {
   const { reader } = context;
   const proof = reader.proof();
@@ -54,7 +54,12 @@ const verification = (context: HealthContext) => {
     position: reader.position(),
     provenAt: proof === null ? null : toInstant(proof.wall),
     ageMs: ageMs(context),
-    halted: halted && { position: halted.position, eventId: halted.eventId, type: halted.type },
+    halted: halted && {
+      reason: halted.reason,
+      position: halted.position,
+      eventId: halted.eventId,
+      type: halted.type,
+    },
   };
 };
 
@@ -86,7 +91,12 @@ const checks = z.object({
       position: z.string().nullable(),
       provenAt: instant.nullable(),
       ageMs: z.number().nullable(),
-      halted: z.object({ position: z.string(), eventId: z.string(), type: z.string() }).nullable(),
+      halted: z
+        .object({ reason: z.string(), position: z.string(), eventId: z.string(), type: z.string() })
+        .nullable()
+        .meta({
+          description: 'The event that it cannot take in: a newer release wrote it, or it contradicts the log.',
+        }),
     }),
     lists: z
       .object({
