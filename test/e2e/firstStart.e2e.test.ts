@@ -111,47 +111,6 @@ for (const first of [60, 120]) {
   });
 }
 
-const given = { email: 'admin@localhost', password: initialPassword(server) };
-    const signedIn = expectStatus(await before.post('/v1/session', given), 200).body;
-    assert.is(signedIn.user.mustChangePassword, true);
-    assert.is((await before.get('/v1/admin/users')).body.code, 'password-change-required');
-    assert.ok(existsSync(file), 'it stays until the password is changed');
-    const admin = await firstAdministrator(server);
-    assert.is(expectStatus(await admin.get('/v1/admin/users?count=true'), 200).body.total, 1);
-    while (existsSync(file)) await sleep(20);
-    await signIn(server, 'admin@localhost', adminPassword);
-  } finally {
-    assert.is((await server.stop()).code, 0, server.log());
-  }
-  const logged = types(data);
-  for (const type of once) assert.is(logged.filter((other) => other === type).length, 1, type);
-  assert.is(installationStateIn(join(data, 'vault.sqlite')), 'ready');
-  const { code, stdout } = await keyledger(['lists', 'verify'], { KEYLEDGER_DATA: data });
-  assert.is(code, 0, stdout);
-};
-
-for (const half of [0, 1]) {
-  const mine = moments.filter((_, index) => index % 2 === half);
-  firstStart(`killed as soon as ${mine.map(([name]) => name).join(', as ')}`, async () => {
-    const data = newFolder();
-    for (const [name, moment] of mine) assert.ok(await killedAt(data, moment), name);
-    await requireWhole(data);
-  });
-}
-
-firstStart('killed after fifteen different times, on one folder and then on new ones', async () => {
-  const data = newFolder();
-  let killed = 0;
-  for (let ms = 60; ms <= 900; ms += 60) {
-    const { child, ended } = launchServer({ KEYLEDGER_DATA: ms % 180 === 0 ? newFolder() : data });
-    await sleep(ms);
-    child.kill('SIGKILL');
-    killed += (await ended).signal === 'SIGKILL' ? 1 : 0;
-  }
-  assert.is(killed, 15);
-  await requireWhole(data);
-});
-
 const given = { KEYLEDGER_ADMIN_EMAIL: 'ada@example.com', KEYLEDGER_ADMIN_PASSWORD: 'a passphrase of some length' };
 
 const signsIn = async (server: Server, email: string, password: string) => {
