@@ -24,7 +24,7 @@ const verify = (
     question.now,
   );
 
-properties('answers as the simple model does', () => {
+properties('answers as the simple model does', () =>
   fc.assert(
     fc.property(anyLog, fc.array(anyQuestion, { minLength: 1, maxLength: 10 }), (told, questions) => {
       const index = createVerificationIndex();
@@ -47,8 +47,8 @@ properties('answers as the simple model does', () => {
       for (const n of [1, 2, 3]) assert.is(index.owner(userId(n))?.sessionEpoch, model.sessions(userId(n)));
     }),
     { numRuns: 300 },
-  );
-});
+  ),
+);
 
 const everything = (index: VerificationIndex, feed: Feed) => ({
   keys: [1, 2, 3, 4, 5, 6, 7, 8].map((n) => [
@@ -68,7 +68,7 @@ const everything = (index: VerificationIndex, feed: Feed) => ({
 const sectionsOf = (index: VerificationIndex, feed: Feed) =>
   new Map([...freeze(index.state, feed)].map(({ name, bytes }) => [name, bytes]));
 
-properties('a snapshot and the rest of the log make what the whole log makes', () => {
+properties('a snapshot and the rest of the log make what the whole log makes', () =>
   fc.assert(
     fc.property(anyLog, fc.nat(), (told, cut) => {
       const log = logOf(told);
@@ -94,10 +94,10 @@ properties('a snapshot and the rest of the log make what the whole log makes', (
       assert.equal(sectionsOf(index, thawed.feed), sectionsOf(whole.index, whole.feed));
     }),
     { numRuns: 200 },
-  );
-});
+  ),
+);
 
-properties('a snapshot with a piece missing or cut off is refused', () => {
+properties('a snapshot with a piece missing or cut off is refused', () =>
   fc.assert(
     fc.property(anyLog, fc.nat(), fc.boolean(), (told, which, cut) => {
       const index = createVerificationIndex();
@@ -114,7 +114,7 @@ properties('a snapshot with a piece missing or cut off is refused', () => {
       assert.throws(() => thaw(sections));
     }),
     { numRuns: 100 },
-  );
-});
+  ),
+);
 
 properties.run();
