@@ -109,14 +109,36 @@ const ending = (name: Ending): Command<{ readonly userId: UserId; readonly reaso
   },
 });
 
-const single = (name: 'ReactivateUser' | 'EndAllSessions'): Command<{ readonly userId: UserId }, UserAnswer> => ({
-  name,
-  several: false,
+/**
+ * They come back without administration, also where it was granted at the very moment in which they were turned off: the
+ * two streams know nothing of each other. Only where nobody else has it, it stays. Rejections: `not-found`, `already-ended`.
+ */
+const reactivateUser: Command<{ readonly userId: UserId }, UserAnswer> = {
+  name: 'ReactivateUser',
+  several: true,
   run: async ({ userId }, run) => {
-    const step = await run.step(user, userStream(userId), (state) => user.decide({ type: name }, state));
+    const left = await run.step(roles, rolesStream, async (state) => {
+      if (!isAdministrator(userId, state)) return [];
+      const { state: account } = await run.load(user, userStream(userId));
+      if (account?.status !== 'deactivated') return [];
+      const removed = roles.decide({ type: 'RemoveAdministrator', userId }, state);
+      return isRejection(removed) ? [] : removed;
+    });
+    if (isRejection(left)) return left;
+    const step = await run.step(user, userStream(userId), (state) => user.decide({ type: 'ReactivateUser' }, state));
     return isRejection(step) ? step : { result: { userId } };
   },
-});
+};
+
+/** Rejection: `not-found`. */
+const endAllSessions: Command<{ readonly userId: UserId }, UserAnswer> = {
+  name: 'EndAllSessions',
+  several: false,
+  run: async ({ userId }, run) => {
+    const step = await run.step(user, userStream(userId), (state) => user.decide({ type: 'EndAllSessions' }, state));
+    return isRejection(step) ? step : { result: { userId } };
+  },
+};
 
 export type RecoverAdministratorInput = { readonly userId: UserId; readonly passwordHash: string };
 
@@ -151,8 +173,8 @@ export const userCommands = (deps: Deps) => ({
   deactivateUser: ending('DeactivateUser'),
   deleteUser: ending('DeleteUser'),
   eraseUser: ending('EraseUser'),
-  reactivateUser: single('ReactivateUser'),
-  endAllSessions: single('EndAllSessions'),
+  reactivateUser,
+  endAllSessions,
   recoverAdministrator,
 });
 

@@ -553,6 +553,32 @@ const deaths: { readonly [where: string]: Mortal } = {
   'a write to the vault': (bed, nth, when) => ({ vault: vaultDyingAt(bed.vault, nth, when) }),
 };
 
+users('brings nobody back as administrator who was made one while they were being turned off', async () => {
+  const { bed, here } = begin();
+  const ada = await register(bed, here, { roles: ['member', 'admin'] });
+  const ben = await register(bed, here, { email: 'ben@example.com' });
+  done(await here.handler.execute(here.commands.deactivateUser, { userId: ben, reason: null }, bed.request()));
+  // The grant had looked at them before that.
+  const granting: Command<null, null> = {
+    name: 'Grant',
+    several: false,
+    run: async (_, run) => {
+      const step = await run.step(roles, rolesStream, (state) =>
+        roles.decide({ type: 'GrantAdministrator', userId: ben }, state),
+      );
+      return isRejection(step) ? step : { result: null };
+    },
+  };
+  done(await here.handler.execute(granting, null, bed.request()));
+  const reactivate = (userId: string) => here.handler.execute(here.commands.reactivateUser, { userId }, bed.request());
+  done(await reactivate(ben));
+  const back = await shown(bed, ben);
+  assert.equal([back.account?.status, back.administrator], ['active', false]);
+  // Of who is not turned off it takes nothing away.
+  done(await reactivate(ada));
+  assert.is((await shown(bed, ada)).administrator, true);
+});
+
 for (const [what, act] of Object.entries(acts))
   for (const [where, mortal] of Object.entries(deaths))
     users(`a crash at ${where}, before or after it, never leaves half of ${what}`, async () => {

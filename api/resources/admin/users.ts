@@ -351,9 +351,9 @@ const reactivate = (context: AdminUsersContext) =>
     answers: { 200: userSchema },
     command: {
       command: 'ReactivateUser',
-      stream: 'user-<id>',
-      events: ['UserReactivated'],
-      message: 'none',
+      stream: 'roles, user-<id>',
+      events: ['AdministratorRemoved', 'UserReactivated'],
+      message: 'owner',
       rejections: ['forbidden', 'not-found', 'already-ended'],
     },
     handle: async ({ caller, params, command }) => {
