@@ -4,7 +4,10 @@ import { presets } from '../domain/presets.ts';
 import type { Command, Execute, Request } from './command.ts';
 import { toBase64, toHex } from './encoding.ts';
 import type { Cryptography, Randomness } from './environment.ts';
-import { readMark } from './mark.ts';
+import { sealedUnder } from './eventCodec.ts';
+import { type Mark, readMark } from './mark.ts';
+import { knowsPerson } from './personKeys.ts';
+import { personOfStream } from './persons.ts';
 import type { EventStore } from './ports/eventStore.ts';
 import type { Vault } from './ports/vault.ts';
 import { settingsCommands } from './settings.ts';
@@ -55,6 +58,29 @@ const uuid4 = (bytes: Uint8Array): string => {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 };
 
+const pageSize = 1000;
+
+/**
+ * Whether the log speaks of somebody living whose key the vault never had. A person's key is in the vault before their
+ * first event is in the log, and the mark rises only afterwards: who stands before the mark is known, and an older vault
+ * has an older mark. So it is what comes after the mark that is read: a second's worth, or what the vault has missed.
+ */
+const lacksKeys = async ({ store, vault }: Pick<Deps, 'store' | 'vault'>, mark: Mark | null): Promise<boolean> => {
+  const persons = new Set<string>();
+  for (let after = mark?.position ?? null; ; ) {
+    const { events, position, end } = await store.readAll(after, pageSize);
+    for (const event of events) {
+      for (const person of sealedUnder(event)) persons.add(person);
+      const gone = event.type === 'UserErased' ? personOfStream(event.stream) : null;
+      if (gone !== null) persons.delete(gone);
+    }
+    if (end) break;
+    after = position;
+  }
+  for (const person of persons) if (!(await knowsPerson(vault, person))) return true;
+  return false;
+};
+
 /** Read only: is this one installation, whole, with the keys it was made with? @throws WrongStores, one line naming both */
 export const requireOneInstallation = async (deps: Deps): Promise<InstallationRow | null> => {
   const { store, vault, names } = deps;
@@ -82,6 +108,10 @@ export const requireOneInstallation = async (deps: Deps): Promise<InstallationRo
   if (mark !== null && (await store.readAt(mark.position))?.id !== mark.eventId)
     throw new WrongStores(
       `${names.log} is older than ${names.vault}, or another: the vault knows of an event at ${mark.position} that the log does not have`,
+    );
+  if (await lacksKeys(deps, mark))
+    throw new WrongStores(
+      `${names.vault} is older than ${names.log}: it lacks keys of persons whom the log speaks of; restore both from one backup`,
     );
   return row;
 };

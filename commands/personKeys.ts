@@ -28,6 +28,10 @@ const kind = 'person-key';
 // Stored shapes. The row is nobody's (`person` null), so that a purge of the person leaves the gravestone standing.
 type KeyRow = { readonly wrapped: string } | { readonly destroyedAt: Instant };
 
+/** Whether the vault knows of a key of theirs, be it destroyed. Asks nobody for the master key. */
+export const knowsPerson = async (vault: Pick<Vault, 'get'>, person: string): Promise<boolean> =>
+  (await vault.get(kind, person)) !== null;
+
 /** @param limit of the unwrapped keys that are remembered */
 export const personKeys = (
   deps: { vault: Vault; crypto: Cryptography; randomness: Randomness; purposeKeys: PurposeKeys },

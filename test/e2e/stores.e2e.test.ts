@@ -2,7 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import * as assert from 'uvu/assert';
-import { firstAdministrator } from '../support/client.ts';
+import { expectStatus, firstAdministrator } from '../support/client.ts';
 import { copyOf, fingerprint, putFrom } from '../support/dataFolder.ts';
 import { keyledger, startServer } from '../support/server.ts';
 import { suite } from '../support/suite.ts';
@@ -26,7 +26,11 @@ const installation = async (starts: number) => {
   const early = copyOf(data);
   for (let start = 0; start < starts; start += 1) {
     const again = await startServer({ KEYLEDGER_DATA: data });
-    if (start === 0) await firstAdministrator(again);
+    if (start === 0) {
+      const admin = await firstAdministrator(again);
+      const person = { email: 'ada@example.com', password: 'a passphrase of some length', roles: ['member'] };
+      expectStatus(await admin.post('/v1/admin/users', person), 201);
+    }
     assert.is((await again.stop()).code, 0);
   }
   return { early, late: data };
@@ -71,6 +75,12 @@ stores('an older log under an older vault with the lists of now', async ({ early
   const data = copyOf(early);
   putFrom(late, data, 'lists.sqlite');
   await refused(data, [log, vault, 'lists']);
+});
+
+stores('an older vault under the same log: somebody living has no key there', async ({ early, late }) => {
+  const data = copyOf(late);
+  putFrom(early, data, vault);
+  await refused(data, [log, vault, 'older', 'keys of persons']);
 });
 
 stores('lists of another log', async ({ late, other }) => {
