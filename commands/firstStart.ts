@@ -102,7 +102,7 @@ export const requireOneInstallation = async (deps: Deps): Promise<InstallationRo
       `${names.vault} belongs to an installation whose events ${names.log} does not have: restore both from one backup`,
     );
   }
-  if (created.data['installationId'] !== row.installationId)
+  if (created.data.installationId !== row.installationId)
     throw new WrongStores(`${names.log} and ${names.vault} are of two installations: restore both from one backup`);
   const mark = await readMark(vault);
   if (mark !== null && (await store.readAt(mark.position))?.id !== mark.eventId)

@@ -59,7 +59,8 @@ for (const [given, explained] of wrong) {
     assert.match(stderr, variable.replace(/_FILE$/, ''));
     assert.match(stderr, explained);
     assert.not(existsSync(data), 'no folder is made');
-    if (/MASTER_KEY|PEPPER|PASSWORD/.test(variable)) for (const value of values) assert.not(secretIn(stderr, value), stderr);
+    if (/MASTER_KEY|PEPPER|PASSWORD/.test(variable))
+      for (const value of values) assert.not(secretIn(stderr, value), stderr);
   });
 }
 

@@ -115,18 +115,21 @@ writers('fails all of a transaction whose COMMIT fails, and goes on', async () =
   assert.equal(rows(), ['c']);
 });
 
-writers('says that a full disk is unavailable, writes nothing of that transaction, and goes on when there is room', async () => {
-  const { run } = await open();
-  await run(put('first'));
-  await run({ do: 'limit', pages: 1 });
-  const together = [run(put('small')), run(put('x'.repeat(100_000)))];
-  for (const command of together) await unavailable(command);
-  assert.equal(rows(), ['first']);
-  await run(put('fits'));
-  await run({ do: 'limit', pages: 1_000_000 });
-  await run(put('y'.repeat(100_000)));
-  assert.is(rows().length, 3);
-});
+writers(
+  'says that a full disk is unavailable, writes nothing of that transaction, and goes on when there is room',
+  async () => {
+    const { run } = await open();
+    await run(put('first'));
+    await run({ do: 'limit', pages: 1 });
+    const together = [run(put('small')), run(put('x'.repeat(100_000)))];
+    for (const command of together) await unavailable(command);
+    assert.equal(rows(), ['first']);
+    await run(put('fits'));
+    await run({ do: 'limit', pages: 1_000_000 });
+    await run(put('y'.repeat(100_000)));
+    assert.is(rows().length, 3);
+  },
+);
 
 writers('fails what waited for a thread that died, keeps what it answered, and starts another', async () => {
   const { run } = await open();
