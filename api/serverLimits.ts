@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import { problem } from './problem.ts';
 import { type ProblemCode, statusOfCode } from './statusOfCode.ts';
 
@@ -17,6 +17,17 @@ export const serverLimits = {
   /** Looked at here, so that the answer is a problem like any other. */
   requireHostHeader: false,
 } as const;
+
+/** Longer than anybody waits for an answer, streams included: those say something every second. */
+const stalledMs = 120_000;
+
+/**
+ * Ends connections on which nothing moves any more. Whoever asks for much and never reads it would otherwise keep it in
+ * memory for as long as they like; who reads slowly, but reads, goes on.
+ */
+export const endStalled = (server: Server, ms: number = stalledMs): void => {
+  server.setTimeout(ms);
+};
 
 /** Every request of HTTP/1.1 names one host. */
 export const hasOneHost = ({ headers: { host }, httpVersion }: IncomingMessage): boolean =>

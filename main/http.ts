@@ -9,7 +9,7 @@ import { createDataPlane } from '../api/dataPlane.ts';
 import { createCounter } from '../api/metrics.ts';
 import { problem, sendProblem } from '../api/problem.ts';
 import { allRoutes } from '../api/routes.ts';
-import { clientErrorAnswer, hasOneHost, serverLimits } from '../api/serverLimits.ts';
+import { clientErrorAnswer, endStalled, hasOneHost, serverLimits } from '../api/serverLimits.ts';
 import { accountCommands } from '../commands/account.ts';
 import { createBackground } from '../commands/background.ts';
 import { createDevices } from '../commands/devices.ts';
@@ -145,6 +145,7 @@ export const wireHttp = (
     else if (!plane.handle(request, response)) app(request, response);
   };
   const server = createServer(serverLimits, answer);
+  endStalled(server);
   server.on('clientError', clientErrorAnswer(newRequestId));
   // Whatever a client expects beside "go on": it gets the answer to its request, as RFC 9110 permits.
   server.on('checkExpectation', answer);

@@ -1,9 +1,9 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import * as assert from 'uvu/assert';
 import { Refusal } from '../../api/refusal.ts';
 import { readBody } from '../../api/requestBody.ts';
-import { clientErrorAnswer, hasOneHost, serverLimits } from '../../api/serverLimits.ts';
+import { clientErrorAnswer, endStalled, hasOneHost, serverLimits } from '../../api/serverLimits.ts';
 import { eventually } from '../support/eventually.ts';
 import { openConnection } from '../support/rawHttp.ts';
 import { assertRefused } from '../support/refused.ts';
@@ -74,6 +74,27 @@ limits('one host, but for the first version of HTTP', () => {
   assert.not(hasOneHost(request(undefined)));
   assert.not(hasOneHost(request('a, b')));
   assert.ok(hasOneHost(request(undefined, '1.0')));
+});
+
+limits('whoever asks for much and never reads it is cut off', async () => {
+  const much = Buffer.alloc(64 * 1024 * 1024);
+  let ended = () => {};
+  const over = new Promise<void>((resolve) => {
+    ended = resolve;
+  });
+  const server = createServer(serverLimits, (_request, response) => {
+    response.once('close', ended);
+    response.end(much);
+  });
+  endStalled(server, 100);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  client.on('error', () => {});
+  client.pause();
+  client.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await over;
+  client.destroy();
+  await new Promise((resolve) => server.close(resolve));
 });
 
 limits.run();
