@@ -36,7 +36,8 @@ export const reauthenticationMs = 5 * 60_000;
 const isRecent = (session: Session | null, at: Instant): boolean =>
   session !== null &&
   session.reauthenticatedAt !== null &&
-  millis(at) - millis(session.reauthenticatedAt) < reauthenticationMs;
+  // A clock that was set back must not make five minutes an hour.
+  Math.abs(millis(at) - millis(session.reauthenticatedAt)) < reauthenticationMs;
 
 // Whoever is signed in cannot be kept out by strangers: only attempts from inside count, under names of their own.
 const throttleKeys = (userId: UserId): readonly ThrottleKey[] => [

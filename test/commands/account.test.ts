@@ -231,6 +231,8 @@ account('shows again that it is its owner, for five minutes', async () => {
   assert.is(await confirm(), null);
   bed.clock.advance(1);
   assert.is(await confirm(), 'reauthentication-required');
+  bed.clock.set(bed.clock.now() - 3_600_000);
+  assert.is(await confirm(), 'reauthentication-required', 'a clock that was set back brings nothing back');
 });
 
 account('shows it by a code where it has a second factor', async () => {
