@@ -535,6 +535,13 @@ refuses('headers that say nothing we know', async (context) => {
     await refused('GET', '/v1/me', ['Keyledger-Min-Position', position]);
 });
 
+refuses('expectations that nobody has to meet are passed over', async ({ server }) => {
+  for (const expected of ['100-continue', '200-ok', 'miracles']) {
+    const answer = await ask(server, { method: 'GET', path: '/livez', headers: [['Expect', expected]] });
+    assert.is(answer.status, 200, expected);
+  }
+});
+
 refuses('methods, forms of answers and paths that are not there', async (context) => {
   const { server, as, calls, secrets } = context;
   const paths = new Map<string, Set<string>>();
