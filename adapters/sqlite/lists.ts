@@ -1,3 +1,4 @@
+import type { StatementSync } from 'node:sqlite';
 import { Failure } from '../../commands/failure.ts';
 import type { Build, Condition, Lists, ParkedStream, Query } from '../../commands/ports/lists.ts';
 import { checkConditions, checkQuery } from '../node/listSchema.ts';
@@ -16,9 +17,9 @@ import {
   querySql,
   type Sql,
 } from './listQuery.ts';
-import { type BuildRow, buildNumber, type ListsAnswer, type ListsCommand, toBuild } from './listsFile.ts';
+import { type BuildRow, buildNumber, type ListsAnswer, type ListsCommand, schema, toBuild } from './listsFile.ts';
 import { type ListTable, listTable, toDocument } from './listTable.ts';
-import { openReader, type Reader } from './reader.ts';
+import { openReader, openUntouched, type Reader } from './reader.ts';
 import { createReaderThread } from './readerThread.ts';
 import { prepareStatements } from './statements.ts';
 
@@ -37,9 +38,26 @@ export const openLists = async ({
   file,
   module = new URL('./listsFile.ts', import.meta.url),
 }: ListsFile): Promise<Lists> => {
-  const writer = await openListsWriter(file, module);
+  const writer = await explainingDamage(file, () =>
+    openWriter<ListsCommand, ListsAnswer>({ file, module, synchronous: 'NORMAL' }),
+  );
   return closedOnFailure(writer, () => listsOf(file, writer, openReader(file)));
 };
+
+/**
+ * What lists there are in a file that no process has open, which is left as it is.
+ * @throws DataRefused for a file that is foreign, newer or damaged; Failure `store-unavailable` where it cannot be opened
+ */
+export const readBuilds = (file: string): Promise<readonly Build[]> =>
+  explainingDamage(file, async () => {
+    const reader = openUntouched(file, schema);
+    if (reader === null) return [];
+    const { db, read, close } = reader;
+    return read(() => allBuilds(db.prepare(selectAllBuilds))).finally(close);
+  });
+
+const selectAllBuilds = 'SELECT * FROM builds ORDER BY number';
+const allBuilds = (select: StatementSync): readonly Build[] => select.all().map((row) => toBuild(row as BuildRow));
 
 const listsOf = (
   file: string,
@@ -51,7 +69,7 @@ const listsOf = (
   const tables = new Map<string, ListTable>();
 
   const selectBuild = db.prepare('SELECT * FROM builds WHERE number = ?');
-  const selectBuilds = db.prepare('SELECT * FROM builds ORDER BY number');
+  const selectBuilds = db.prepare(selectAllBuilds);
   const selectParked = db.prepare(
     'SELECT stream, revision, position, eventId, error, since FROM parked WHERE build = ? ORDER BY position',
   );
@@ -121,7 +139,7 @@ const listsOf = (
   const { putBlob, getBlob, removeBlobs } = listBlobs(db, read, run);
 
   return {
-    builds: () => read(() => selectBuilds.all().map((row) => toBuild(row as BuildRow))),
+    builds: () => read(() => allBuilds(selectBuilds)),
     createBuild: async (schema, current) => (await run({ do: 'createBuild', schema, current })) as Build,
     switchTo: async (build) => {
       await run({ do: 'switchTo', build });
@@ -178,9 +196,9 @@ const gone = (buildId: string) => new Failure('store-unavailable', `There is no 
 const damaged = (file: string) =>
   `${file} is damaged. It holds only lists: stop Keyledger, delete the file, and they are filled again from the log.`;
 
-const openListsWriter = async (file: string, module: URL): Promise<Writer<ListsCommand, ListsAnswer>> => {
+const explainingDamage = async <Opened>(file: string, open: () => Promise<Opened>): Promise<Opened> => {
   try {
-    return await openWriter<ListsCommand, ListsAnswer>({ file, module, synchronous: 'NORMAL' });
+    return await open();
   } catch (error) {
     if (!(error instanceof DataRefused) || error.code !== 'damaged-file') throw error;
     throw new DataRefused(error.code, damaged(file), { cause: error });

@@ -2,8 +2,8 @@ import type { Clock } from '../../commands/environment.ts';
 import type { Vault, VaultRow } from '../../commands/ports/vault.ts';
 import { closedOnFailure } from './closedOnFailure.ts';
 import { openWriter, type Writer } from './groupCommit.ts';
-import { openReader, type Reader } from './reader.ts';
-import { isLive, rowColumns, type VaultAnswer, type VaultCommand } from './vaultFile.ts';
+import { openReader, openUntouched, type Reader } from './reader.ts';
+import { isLive, rowColumns, schema, type VaultAnswer, type VaultCommand } from './vaultFile.ts';
 
 export type VaultFile = {
   readonly file: string;
@@ -26,7 +26,18 @@ export const openVault = async ({
   return closedOnFailure(writer, () => vaultOf(writer, openReader(file), clock));
 };
 
-const vaultOf = (writer: Writer<VaultCommand, VaultAnswer>, { db, read, close }: Reader, clock: Clock): Vault => {
+export type VaultReads = Pick<Vault, 'get' | 'find'>;
+
+/**
+ * A vault that no process has open, read and left as it is; null where there is none.
+ * @throws DataRefused for a file that is foreign, newer or damaged; Failure `store-unavailable` where it cannot be opened
+ */
+export const readVault = ({ file, clock }: VaultFile): (VaultReads & { readonly close: () => void }) | null => {
+  const reader = openUntouched(file, schema);
+  return reader && { ...readsOf(reader, clock), close: reader.close };
+};
+
+const readsOf = ({ db, read }: Reader, clock: Clock): VaultReads => {
   const selectRow = db.prepare(`SELECT ${rowColumns} FROM rows WHERE kind = ? AND id = ?`);
   const page = 'kind = ? AND id > ? AND (expiresAt IS NULL OR expiresAt > ?) ORDER BY id LIMIT ?';
   const selectPage = (by: string) => db.prepare(`SELECT ${rowColumns} FROM rows WHERE ${by}${page}`);
@@ -35,19 +46,12 @@ const vaultOf = (writer: Writer<VaultCommand, VaultAnswer>, { db, read, close }:
   const byRef = selectPage('ref = ? AND ');
   const ofPersonByRef = selectPage('person = ? AND ref = ? AND ');
 
-  const run = <Result extends VaultAnswer>(command: VaultCommand) => writer.run(command) as Promise<Result>;
-
   return {
     get: (kind, id) =>
       read(() => {
         const row = selectRow.get(kind, id) as VaultRow | undefined;
         return row !== undefined && isLive(row, clock.now()) ? { ...row } : null;
       }),
-    put: (row, expect) => run({ do: 'put', row, expect, now: clock.now() }),
-    putAll: async (rows) => {
-      if (rows.length > 0) await run({ do: 'putAll', rows });
-    },
-    remove: (kind, id, expect) => run({ do: 'remove', kind, id, expect: expect ?? null, now: clock.now() }),
     find: (kind, { person, ref }, { after, limit }) =>
       read(() => {
         // Every id sorts after the empty text but the empty one, which nobody has.
@@ -62,6 +66,19 @@ const vaultOf = (writer: Writer<VaultCommand, VaultAnswer>, { db, read, close }:
               : ofPersonByRef.all(person, ref, ...rest);
         return rows.map((row) => ({ ...row }) as VaultRow);
       }),
+  };
+};
+
+const vaultOf = (writer: Writer<VaultCommand, VaultAnswer>, reader: Reader, clock: Clock): Vault => {
+  const run = <Result extends VaultAnswer>(command: VaultCommand) => writer.run(command) as Promise<Result>;
+
+  return {
+    ...readsOf(reader, clock),
+    put: (row, expect) => run({ do: 'put', row, expect, now: clock.now() }),
+    putAll: async (rows) => {
+      if (rows.length > 0) await run({ do: 'putAll', rows });
+    },
+    remove: (kind, id, expect) => run({ do: 'remove', kind, id, expect: expect ?? null, now: clock.now() }),
     purgePerson: (person) => run({ do: 'purgePerson', person }),
     removeExpired: (limit) => run({ do: 'removeExpired', limit, now: clock.now() }),
     lease: (name, holder, ttlMs) => run({ do: 'lease', name, holder, ttlMs, now: clock.now() }),
@@ -70,7 +87,7 @@ const vaultOf = (writer: Writer<VaultCommand, VaultAnswer>, { db, read, close }:
     },
     close: async () => {
       // The writer last: whoever closes last empties the write-ahead log into the file, and a reader cannot.
-      close();
+      reader.close();
       await writer.close();
     },
   };
