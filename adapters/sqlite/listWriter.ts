@@ -1,6 +1,7 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import type { Change } from '../../commands/ports/lists.ts';
 import type { Json } from '../../domain/json.ts';
+import { compareTexts } from '../node/textOrder.ts';
 import { columnSql, encode, indexBy, type ListTable, type Rest } from './listTable.ts';
 
 type Fields = { readonly [field: string]: Json | undefined };
@@ -46,10 +47,15 @@ export const listWriter = (db: DatabaseSync, table: ListTable): ListWriter => {
 
   let drafts = new Map<string, Draft>();
 
+  // New documents mostly come in the order of their ids: what lies beyond all of them need not be looked for.
+  const selectLast = db.prepare(`SELECT max(id) AS id FROM ${name}`);
+  let last: string | null = null;
+  const isBeyond = (id: string): boolean => last === null || compareTexts(id, last) > 0;
+
   const load = (id: string): Draft => {
     const held = drafts.get(id);
     if (held !== undefined) return held;
-    const row = select.get(id) as unknown as SQLOutputValue[] | undefined;
+    const row = isBeyond(id) ? undefined : (select.get(id) as unknown as SQLOutputValue[] | undefined);
     const before = row === undefined ? null : row.slice(1, -1);
     const rest: Rest = row === undefined ? {} : JSON.parse(row.at(-1) as string);
     const draft = { id, before, values: before === null ? null : [...before], rest, restChanged: false };
@@ -126,14 +132,22 @@ export const listWriter = (db: DatabaseSync, table: ListTable): ListWriter => {
     for (const draft of drafts.values()) {
       if (draft.values === null && draft.before === null) continue;
       if (draft.values === null) remove.run(draft.id);
-      else if (draft.before === null) insert.run(draft.id, ...draft.values, JSON.stringify(draft.rest));
-      else update(draft);
+      else if (draft.before !== null) update(draft);
+      else {
+        insert.run(draft.id, ...draft.values, JSON.stringify(draft.rest));
+        if (isBeyond(draft.id)) last = draft.id;
+      }
       writeTexts(draft);
     }
     drafts = new Map();
   };
 
-  return { change, flush, begin: () => (drafts = new Map()) };
+  const begin = () => {
+    drafts = new Map();
+    last = selectLast.get()!.id as string | null;
+  };
+
+  return { change, flush, begin };
 };
 
 const textsOf = (json: SQLInputValue): Set<string> => new Set(json === null ? [] : JSON.parse(json as string));
