@@ -33,7 +33,10 @@ export const checkPassword = async (
   if (isRejection(admitted)) return admitted;
   try {
     const hash = await attempt.hashOf();
-    const result = await lanes.inLane(attempt.lane, () => hasher.verify(attempt.password, hash));
+    // What counts against the client is an attempt of somebody who has shown nothing yet.
+    const isStranger = attempt.keys.some(({ kind }) => kind === 'client');
+    const inLane = isStranger ? lanes.inStrangersLane : lanes.inLane;
+    const result = await inLane(attempt.lane, () => hasher.verify(attempt.password, hash));
     return { ...result, admitted };
   } catch (error) {
     await admitted.takeBack();

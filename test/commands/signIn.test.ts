@@ -234,6 +234,25 @@ signIn('lets no client stand in front of all others with many accounts at once',
   assert.ok(refused.every((one) => one.status === 'rejected' && failedWith(one.reason, 'too-busy')));
 });
 
+signIn('lets who is known here pass strangers, however many addresses they come from', async () => {
+  const { accounts, hasher } = await withAda();
+  const { device } = signedIn(await attempt(accounts));
+  hasher.shut();
+  hasher.room = 9;
+  const bad = Array.from({ length: 100 }, (_, n) =>
+    attempt(accounts, { ...wrong, email: `${n}@example.com`, ip: `198.51.100.${n}` }),
+  );
+  const settled = Promise.allSettled(bad);
+  await hasher.waiting(8);
+  const owner = attempt(accounts, { device });
+  await hasher.waiting(9);
+  hasher.open();
+  signedIn(await owner);
+  const outcomes = await settled;
+  assert.ok(outcomes.every((one) => one.status === 'fulfilled' || failedWith(one.reason, 'too-busy')));
+  assert.is(outcomes.filter(({ status }) => status === 'fulfilled').length, 72, 'eight at once, and 64 in line');
+});
+
 signIn('does not count an attempt that was never made', async () => {
   const { accounts, hasher } = await withAda();
   hasher.room = 0;
