@@ -1,4 +1,5 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import { uuid7 } from '../../commands/eventIds.ts';
 import { activityStream } from '../../domain/activity.ts';
 import type { Actor } from '../../domain/event.ts';
 import type { AnyEvent } from '../../domain/events.ts';
@@ -6,7 +7,7 @@ import type { KeyId, UserId } from '../../domain/ids.ts';
 import { instant, plusDays } from '../../domain/instant.ts';
 import { type KeyringEvent, keyringStream } from '../../domain/keyring.ts';
 import { type UserEvent, userStream } from '../../domain/user.ts';
-import { clock, type Installation } from './installation.ts';
+import { clock, type Installation, randomness } from './installation.ts';
 import { registration } from './people.ts';
 
 type Member = {
@@ -16,6 +17,9 @@ type Member = {
   readonly keys: KeyId[];
   made: number;
 };
+
+/** As commands make them: in the order of time, so that new documents come at the end of their list. */
+const newId = () => uuid7(instant(clock.now()), randomness.bytes(10));
 
 const appendsAtOnce = 256;
 const rounds = 12;
@@ -27,7 +31,7 @@ const rounds = 12;
  */
 export const writeHistory = async ({ core, write }: Installation, atLeast: number): Promise<number> => {
   const members = Array.from({ length: Math.ceil(atLeast / eventsPerMember) }, (): Member => {
-    const userId = randomUUID();
+    const userId = newId();
     return { userId, actor: { kind: 'user', id: userId }, keys: [], made: 0 };
   });
   let events = 0;
@@ -58,7 +62,7 @@ const eachOf = async (members: readonly Member[], work: (member: Member) => Prom
 };
 
 const signIn = (): readonly AnyEvent[] => {
-  const sessionId = randomUUID();
+  const sessionId = newId();
   return [
     { type: 'SignedIn', data: { sessionId, method: 'password', twoFactor: false } },
     { type: 'SignedOut', data: { sessionId } },
@@ -74,7 +78,7 @@ const profileEvents = (round: number): readonly UserEvent[] => [
 ];
 
 const made = (member: Member, replaces: KeyId | null): KeyringEvent => {
-  const keyId = randomUUID();
+  const keyId = newId();
   member.keys.push(keyId);
   member.made += 1;
   return {
