@@ -28,8 +28,8 @@ export type Credentials = {
   readonly owner: (userId: UserId) => OwnerRights | null;
   /** Looks up and touches. */
   readonly session: (token: string) => Promise<LiveSession | null>;
-  /** By the key's text; null where verification says anything but valid. */
-  readonly key: (text: string) => Omit<KeyHolder, 'kind'> | null;
+  /** By the key's text; null where verification says anything but valid. @param ip of the caller, for its last use */
+  readonly key: (text: string, ip: string | null) => Omit<KeyHolder, 'kind'> | null;
   readonly serviceToken: (text: string) => Omit<Machine, 'kind'> | null;
   /** `keyledger`, or `__Host-keyledger` where the public URL is https. */
   readonly cookieName: string;
@@ -84,7 +84,11 @@ const bySession = async (token: string, from: Credentials): Promise<Person | nul
  * favour of the cookie.
  * @throws Refusal ambiguous-credentials, invalid-key; Failure where it cannot tell
  */
-export const authenticate = async (headers: IncomingHttpHeaders, from: Credentials): Promise<Principal> => {
+export const authenticate = async (
+  headers: IncomingHttpHeaders,
+  ip: string | null,
+  from: Credentials,
+): Promise<Principal> => {
   const credential = credentialOf(headers);
   if (credential !== null) {
     from.requireProven();
@@ -93,7 +97,7 @@ export const authenticate = async (headers: IncomingHttpHeaders, from: Credentia
       if (machine === null) throw invalidKey();
       return { kind: 'service', ...machine };
     }
-    const holder = from.key(credential);
+    const holder = from.key(credential, ip);
     if (holder === null) throw invalidKey();
     return { kind: 'key', ...holder };
   }

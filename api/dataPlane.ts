@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { acknowledge } from './dataPlane/acknowledge.ts';
 import { type DataPlane, type Exchange, fail } from './dataPlane/context.ts';
 import { revocationStream } from './dataPlane/revocationStream.ts';
-import { revocations } from './dataPlane/revocations.ts';
+import { queryOf, revocations } from './dataPlane/revocations.ts';
 import { reportUsage } from './dataPlane/usage.ts';
 import { verify } from './dataPlane/verify.ts';
 import { Refusal } from './refusal.ts';
@@ -20,6 +20,15 @@ const get = ['GET'];
 const getOrHead = ['GET', 'HEAD'];
 
 type Handler = (plane: DataPlane, exchange: Exchange) => void | Promise<void>;
+
+/** A call that takes a body and no parameters: one that it does not know is refused, as everywhere. */
+const withoutParameters =
+  (handler: Handler): Handler =>
+  (plane, exchange) => {
+    const [name] = Object.keys(queryOf(exchange.request.url ?? ''));
+    if (name === undefined) return handler(plane, exchange);
+    throw new Refusal('validation-failed', { errors: [{ in: 'query', pointer: name, detail: 'Unknown parameter' }] });
+  };
 
 export const createDataPlane = (plane: DataPlane): DataPlaneHandler => {
   const closing = new AbortController();
@@ -57,15 +66,15 @@ export const createDataPlane = (plane: DataPlane): DataPlaneHandler => {
       const query = url.indexOf('?');
       switch (query < 0 ? url : url.slice(0, query)) {
         case '/v1/verify':
-          return run(post, verify, request, response);
+          return run(post, withoutParameters(verify), request, response);
         case '/v1/usage':
-          return run(post, reportUsage, request, response);
+          return run(post, withoutParameters(reportUsage), request, response);
         case '/v1/revocations':
           return run(getOrHead, revocations, request, response);
         case '/v1/revocations/stream':
           return run(get, stream, request, response);
         case '/v1/revocations/ack':
-          return run(post, acknowledge, request, response);
+          return run(post, withoutParameters(acknowledge), request, response);
         default:
           return false;
       }

@@ -38,8 +38,8 @@ export type Answer = {
   readonly status: number;
   /** JSON; absent: no body. */
   readonly body?: unknown;
-  /** Revision of the thing answered. */
-  readonly etag?: number | null;
+  /** Revision of the thing answered; a text where no event of its own made it what it is. */
+  readonly etag?: number | string | null;
   /** Of the command's last event. */
   readonly position?: string | null;
   readonly replayed?: boolean;

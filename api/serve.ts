@@ -99,7 +99,9 @@ const paramsOf = (schema: z.ZodObject | undefined, params: unknown) => {
 
 /** Who asks, as is known now, if they may. @throws Refusal, Failure */
 const admitted = async (route: Route, request: ExpressRequest, { credentials }: Serving): Promise<Principal> => {
-  const caller = route.ignoresCredentials ? nobody : await authenticate(request.headers, credentials);
+  const caller = route.ignoresCredentials
+    ? nobody
+    : await authenticate(request.headers, request.ip ?? null, credentials);
   admit(caller, route.access, route.beforePasswordChange === true);
   return caller;
 };

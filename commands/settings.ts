@@ -2,7 +2,7 @@ import { isRejection } from '../domain/decider.ts';
 import { policyStream, type ScopeCatalog } from '../domain/keyPolicy.ts';
 import type { PolicyChange } from '../domain/presets.ts';
 import { roleOf, roles, rolesStream } from '../domain/roles.ts';
-import { settings } from '../domain/settings.ts';
+import { type Settings, settings } from '../domain/settings.ts';
 import type { Command } from './command.ts';
 
 /** If-Match is the policy's own revision. Rejection: `policy-inconsistent`, with the field of each contradiction. */
@@ -20,6 +20,10 @@ const changeKeyPolicy: Command<{ readonly change: PolicyChange }, { readonly rev
   },
 };
 
+/** The catalog's ETag, also before anybody has set it. */
+export const catalogRevision = ({ catalogChanged }: Pick<Settings, 'catalogChanged'>): number =>
+  catalogChanged?.revision ?? -1;
+
 const changeScopeCatalog: Command<{ readonly items: ScopeCatalog }, { readonly revision: number }> = {
   name: 'ChangeScopeCatalog',
   several: false,
@@ -28,7 +32,7 @@ const changeScopeCatalog: Command<{ readonly items: ScopeCatalog }, { readonly r
       settings,
       policyStream,
       (state) => settings.decide({ type: 'ChangeScopeCatalog', items }, state),
-      { revisionOf: (state) => state.catalogChanged?.revision ?? null },
+      { revisionOf: catalogRevision },
     );
     return isRejection(step) ? step : { result: { revision: step.revision } };
   },

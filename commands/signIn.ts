@@ -12,6 +12,7 @@ import type { Command, Execute, Loaded, Request } from './command.ts';
 import type { Devices } from './devices.ts';
 import type { EmailAddresses } from './emailAddresses.ts';
 import { checkPassword, type PasswordCheckDeps } from './passwordCheck.ts';
+import type { Position } from './ports/eventStore.ts';
 import type { NewSession, Session, Sessions } from './sessions.ts';
 import type { Admitted, ThrottleKey } from './throttling.ts';
 
@@ -52,6 +53,8 @@ export type SignedIn = {
   readonly token: string;
   /** For the device's. */
   readonly device: string;
+  /** Of the event that says so. */
+  readonly position: Position | null;
 };
 
 /**
@@ -142,12 +145,12 @@ export const createSignIn = (deps: SignInDeps): SignIn => {
     const { userId, method, twoFactor } = given;
     const event = { type: 'SignedIn', data: { sessionId: made.session.id, method, twoFactor } } as const;
     try {
-      await execute(recordActivity, { userId, events: [event] }, byUser(request, userId));
+      const recorded = await execute(recordActivity, { userId, events: [event] }, byUser(request, userId));
+      return { ...made, position: isRejection(recorded) ? null : recorded.position };
     } catch (error) {
       await sessions.end(userId, made.session.id);
       throw error;
     }
-    return made;
   };
 
   return async ({ email, password, code, device: shown, replaces }, request) => {

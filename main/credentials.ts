@@ -23,13 +23,13 @@ export const credentialsOf = (inside: Inside, sessions: Sessions, cookieName: st
       return owner && { ...owner, active: owner.status === 'active', permissions: permissionSet(owner.permissions) };
     },
     session: (token) => sessions.find(token),
-    key: (text) => {
+    key: (text, ip) => {
       const hash = crypto.sha256(text);
       const wellFormed = () => classify(text) !== 'malformed';
       const answer = index().verify({ hash, wellFormed, scopes: [], applications: null }, clock.now());
       if (!answer.valid) return null;
       const { keyId, ownerId, scopes } = answer;
-      inside.lastUse.mark(keyId, ownerId, clock.now(), null);
+      inside.lastUse.mark(keyId, ownerId, clock.now(), ip);
       return { keyId, userId: ownerId, permissions: permissionSet(answer.permissions), scopes };
     },
     serviceToken: (text) => {

@@ -43,6 +43,13 @@ export const callsTable = (calls: readonly Described[]): string => {
 Made by \`npm run docs\` from the declarations of the routes; a test holds it against them. What each call takes and
 answers stands in the OpenAPI document, which a running server has at \`/openapi.json\` and, to read, at \`/docs\`.
 
+Not repeated in each row, because every call may answer them: 400 \`validation-failed\`, \`malformed-json\`,
+\`malformed-request\`, \`ambiguous-credentials\`; 401 \`unauthenticated\`, \`invalid-key\`; 403 \`forbidden\` (a permission is
+missing), \`cross-site\`, \`key-not-allowed-here\`, \`password-change-required\`; 404 \`not-found\` (an id in the path); 405
+\`method-not-allowed\`; 406 \`not-acceptable\`; 413 \`payload-too-large\`; 415 \`unsupported-media-type\`; 503 \`unavailable\`
+and, where \`Keyledger-Min-Position\` was sent, \`not-caught-up\`. With an \`Idempotency-Key\`: 409
+\`idempotency-in-progress\`, \`already-ended\`; 422 \`idempotency-key-reused\`.
+
 ## What changes something
 
 One command each. **Message**: what the events tell the subscribers of the feed of revocations to forget.

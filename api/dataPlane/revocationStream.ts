@@ -5,7 +5,7 @@ import type { Proof, ProvenIndex } from '../../projections/provenIndex.ts';
 import { parsed } from '../refusal.ts';
 import { callerOf, type DataPlane, type Exchange } from './context.ts';
 import { type FeedPlace, placeOfEventId, provePlace } from './feedPlace.ts';
-import { queryOf, revocationsQuery } from './revocations.ts';
+import { queryOf, revocationsQuery, waitForPosition } from './revocations.ts';
 
 const heartbeatMs = 1000;
 // A receiver that takes longer to make room is not keeping up: it comes again and resumes.
@@ -58,6 +58,7 @@ export const revocationStream = async (plane: DataPlane, exchange: Exchange, clo
   if (reader.proven() === null) await reader.prove();
   const { hash } = callerOf(plane, request, 'revocations:read');
   const place = placeOf(exchange);
+  await waitForPosition(plane, request.headers['keyledger-min-position']);
   await provePlace(plane, place);
   if (response.destroyed) return;
 

@@ -113,6 +113,7 @@ const creating: CommandRow = {
   events: ['ApiKeyCreated', 'ApiKeyRevoked'],
   message: 'key',
   rejections: [
+    'forbidden',
     'api-keys-disabled',
     'role-not-permitted',
     'name-required',
@@ -161,6 +162,7 @@ const read = (context: OwnKeysContext) =>
     access: 'session',
     params: idParams,
     answers: { 200: keySchema },
+    refuses: ['not-found'],
     handle: ({ caller, params }) => answerKey(context, caller.userId, params.id, { status: 200 }),
   });
 
@@ -180,6 +182,8 @@ const edit = (context: OwnKeysContext) =>
       events: ['ApiKeyRenamed', 'ApiKeyScopesChanged', 'ApiKeyExpiryChanged'],
       message: 'key',
       rejections: [
+        'forbidden',
+        'not-found',
         'api-keys-disabled',
         'already-ended',
         'revision-mismatch',
@@ -247,6 +251,8 @@ const rotate = (context: OwnKeysContext) =>
       events: ['ApiKeyRotated', 'ApiKeyCreated'],
       message: 'key',
       rejections: [
+        'forbidden',
+        'not-found',
         'api-keys-disabled',
         'role-not-permitted',
         'already-ended',
@@ -279,12 +285,28 @@ const history = (context: OwnKeysContext) =>
     tag: 'API keys',
     access: 'session',
     params: idParams,
+    query: z.strictObject(paging),
     answers: { 200: page(eventSchema) },
-    handle: async ({ caller, params }) => {
+    refuses: ['not-found', 'cursor-mismatch'],
+    handle: async ({ caller, params, query }) => {
+      const filter = filterText(`history of ${params.id}`, query);
+      const after = startOf(context.cursors, query.cursor, filter);
       const { key } = await readKey(context, caller.userId, params.id);
       const events = await keyHistory(context, caller.userId, key);
-      const items = events.map(({ event, label }) => eventShape(event, label));
-      return { status: 200, body: { items, nextCursor: null, asOf: context.asOf() } };
+      const { items, next } = pageOf(events, {
+        value: ({ event }) => event.position,
+        idOf: ({ event }) => event.eventId,
+        descending: false,
+        after,
+        limit: query.limit,
+      });
+      const body = {
+        items: items.map(({ event, label }) => eventShape(event, label)),
+        nextCursor: next && context.cursors.write(next, filter),
+        asOf: context.asOf(),
+        ...(query.count && { total: events.length }),
+      };
+      return { status: 200, body };
     },
   });
 

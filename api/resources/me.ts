@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type ReadUserContext, readUser } from '../readUser.ts';
 import { Refusal } from '../refusal.ts';
@@ -27,6 +28,10 @@ const meSchema = z
   })
   .meta({ id: 'Me' });
 
+/** What somebody may do follows from four streams: no revision of one of them stands for all of it. */
+const textTag = (body: unknown): string =>
+  createHash('sha256').update(JSON.stringify(body)).digest('base64url').slice(0, 22);
+
 const read = (context: ReadUserContext) =>
   route({
     method: 'GET',
@@ -44,7 +49,7 @@ const read = (context: ReadUserContext) =>
       const apiKeys = { visible: policy.enabled, canCreate: whyNoKey === null, why: whyNoKey };
       const features = { apiKeys, password: externalProvider === null };
       const body = { id: shape.id, email, displayName, roles, permissions: rights.permissions, features, policy };
-      return { status: 200, body };
+      return { status: 200, etag: textTag(body), body };
     },
   });
 

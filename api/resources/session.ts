@@ -11,7 +11,7 @@ import { cookieOf } from '../authenticate.ts';
 import type { Cookies } from '../cookies.ts';
 import { type ReadUserContext, readUser } from '../readUser.ts';
 import { Refusal } from '../refusal.ts';
-import { type Route, route } from '../route.ts';
+import { type Answer, type Route, route } from '../route.ts';
 import { userSchema } from '../schemas/user.ts';
 
 export type SessionContext = ReadUserContext & {
@@ -32,10 +32,15 @@ export const secretText = z
 
 const signedIn = z.object({ user: userSchema });
 
-const userOf = async (context: ReadUserContext, userId: UserId) => {
+/** Who is signed in, under the user's own ETag. */
+const answerUser = async (
+  context: ReadUserContext,
+  userId: UserId,
+  answer: Omit<Answer, 'status' | 'body' | 'etag'> = {},
+): Promise<Answer> => {
   const found = await readUser(context, userId);
   if (found === null) throw new Refusal('not-found');
-  return found.shape;
+  return { ...answer, status: 200, etag: found.revision, body: { user: found.shape } };
 };
 
 /** Tells the browser to forget its session. */
@@ -53,8 +58,8 @@ const signIn = (context: SessionContext) =>
     notIdempotent: true,
     command: {
       command: 'SignIn',
-      stream: 'activity-<userId>',
-      events: ['SignedIn', 'SignInFailed', 'SignInBlocked'],
+      stream: 'activity-<userId>, user-<id>',
+      events: ['SignedIn', 'SignInFailed', 'SignInBlocked', 'PasswordRehashed'],
       message: 'none',
       rejections: ['invalid-credentials', 'second-factor-required', 'too-many-requests'],
     },
@@ -64,12 +69,11 @@ const signIn = (context: SessionContext) =>
       const replaces = cookieOf(incoming.headers, cookies.session);
       const done = await context.signIn({ ...body, device, replaces }, command());
       if (isRejection(done)) return done;
-      const user = await userOf(context, done.session.userId);
       const set = [
         cookies.set(cookies.session, done.token, absoluteMs / 1000),
         cookies.set(cookies.device, done.device, deviceSeconds),
       ];
-      return { status: 200, body: { user }, headers: { 'Set-Cookie': set } };
+      return answerUser(context, done.session.userId, { position: done.position, headers: { 'Set-Cookie': set } });
     },
   });
 
@@ -82,7 +86,7 @@ const read = (context: SessionContext) =>
     access: 'session',
     beforePasswordChange: true,
     answers: { 200: signedIn },
-    handle: async ({ caller }) => ({ status: 200, body: { user: await userOf(context, caller.userId) } }),
+    handle: ({ caller }) => answerUser(context, caller.userId),
   });
 
 const signOut = (context: SessionContext) =>

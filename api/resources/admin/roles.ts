@@ -51,7 +51,7 @@ const answerRole = async (
 ): Promise<Answer> => {
   const role = roleOf(name, (await load(roles, rolesStream)).state);
   if (role === null) throw new Refusal('not-found');
-  return { ...answer, status: 200, etag: isBuiltIn(name) ? null : role.revision, body: shape(name, role) };
+  return { ...answer, status: 200, etag: isBuiltIn(name) ? 'built-in' : role.revision, body: shape(name, role) };
 };
 
 const list = (context: RolesContext) =>

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Execute, Loaded } from '../../../commands/command.ts';
-import type { SettingsCommands } from '../../../commands/settings.ts';
+import { catalogRevision, type SettingsCommands } from '../../../commands/settings.ts';
 import { type Fold, isRejection } from '../../../domain/decider.ts';
 import { policyStream } from '../../../domain/keyPolicy.ts';
 import { settings } from '../../../domain/settings.ts';
@@ -33,7 +33,7 @@ const answerCatalog = async (
   answer: Omit<Answer, 'status' | 'body' | 'etag'> = {},
 ): Promise<Answer> => {
   const { state } = await load(settings, policyStream);
-  return { ...answer, status: 200, etag: state.catalogChanged?.revision ?? null, body: { items: state.catalog } };
+  return { ...answer, status: 200, etag: catalogRevision(state), body: { items: state.catalog } };
 };
 
 const list = (context: ScopesContext) =>

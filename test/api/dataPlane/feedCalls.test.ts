@@ -134,6 +134,26 @@ feed(
     const waited = rig.get('/v1/revocations', { headers: { 'keyledger-min-position': positionAt(99) } });
     for (let turns = 0; turns < 8; turns++) await rig.time.advance(500);
     assert.is((await waited).body.code, 'not-caught-up');
+    const stream = rig.get('/v1/revocations/stream', { headers: { 'keyledger-min-position': positionAt(99) } });
+    for (let turns = 0; turns < 8; turns++) await rig.time.advance(500);
+    assert.is((await stream).body.code, 'not-caught-up');
+  }),
+);
+
+feed(
+  'calls with a body take no parameters',
+  withRig(async (rig) => {
+    await rig.append(serviceToken(2, { permissions: ['verify'] }));
+    await rig.time.settle();
+    for (const [path, token] of [
+      ['/v1/verify', tokenText(2)],
+      ['/v1/usage', tokenText(2)],
+      ['/v1/revocations/ack', tokenText(1)],
+    ] as const) {
+      const { status, body } = await rig.call(`${path}?dry=true`, { token, body: {} });
+      assert.equal([status, body.code], [400, 'validation-failed'], path);
+      assert.equal(body.errors, [{ in: 'query', pointer: 'dry', detail: 'Unknown parameter' }]);
+    }
   }),
 );
 

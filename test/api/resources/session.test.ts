@@ -34,13 +34,18 @@ session('signs in, says who that is, and signs out', async ({ app, ada }) => {
   const client = app.browser();
   const { status, body, headers } = await signIn(client);
   assert.is(status, 200);
+  const [{ position } = { position: null }] = (await app.bed.store.readStream(`activity-${ada}`, 0, 1)).events;
+  assert.is(headers.get('keyledger-position'), position);
   assert.is(body.user.id, ada);
   assert.is(body.user.email, email);
   const [cookie = '', device = ''] = headers.getSetCookie();
   assert.match(cookie, /^keyledger=[\w-]{43}; Path=\/; Max-Age=604800; HttpOnly; SameSite=Lax$/);
   assert.match(device, /^keyledger-device=[\w-]{43}; Path=\/; Max-Age=31536000; HttpOnly; SameSite=Lax$/);
 
-  assert.is((await client.get('/v1/session')).body.user.id, ada);
+  const read = await client.get('/v1/session');
+  assert.is(read.body.user.id, ada);
+  assert.is(read.headers.get('etag'), '"0"');
+  assert.is(headers.get('etag'), '"0"');
   const left = await client.delete('/v1/session');
   assert.is(left.status, 204);
   assert.equal(left.headers.getSetCookie(), ['keyledger=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax']);

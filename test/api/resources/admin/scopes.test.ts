@@ -17,8 +17,12 @@ scopes.after.each(async ({ app }) => {
 });
 
 scopes('is empty, then what was put, for everybody to read', async ({ app, admin }) => {
-  assert.equal((await admin.client.get(path)).body, { items: [] });
-  const put = expectStatus(await admin.client.put(path, { items: scopeCatalog }), 200);
+  const none = await admin.client.get(path);
+  assert.equal(none.body, { items: [] });
+  assert.is(none.headers.get('etag'), '"-1"');
+  const wrong = await admin.client.put(path, { items: [] }, { 'if-match': '"7"' });
+  assert.equal(answered(wrong), [412, 'revision-mismatch']);
+  const put = expectStatus(await admin.client.put(path, { items: scopeCatalog }, { 'if-match': '"-1"' }), 200);
   assert.equal(put.body, { items: scopeCatalog });
   const read = await admin.client.get(path);
   assert.equal(read.body, put.body);
