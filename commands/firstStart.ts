@@ -11,7 +11,7 @@ import { personOfStream } from './persons.ts';
 import type { EventStore } from './ports/eventStore.ts';
 import type { Vault } from './ports/vault.ts';
 import { settingsCommands } from './settings.ts';
-import { vaultTable } from './vaultTable.ts';
+import { readPlain, vaultTable } from './vaultTable.ts';
 
 // Stored shape of the vault's one row of kind `installation`.
 export type InstallationRow = {
@@ -22,11 +22,11 @@ export type InstallationRow = {
   readonly checks: { readonly masterKey: string; readonly pepper: string };
 };
 
-const table = (vault: Vault) => vaultTable<InstallationRow>(vault, 'installation');
+const kind = 'installation';
 const rowId = 'installation';
 
-export const readInstallationRow = async (vault: Vault): Promise<InstallationRow | null> =>
-  (await table(vault).get(rowId))?.value ?? null;
+export const readInstallationRow = (vault: Pick<Vault, 'get'>): Promise<InstallationRow | null> =>
+  readPlain(vault, kind, rowId);
 
 /** Stores that are not of one installation, or not of one time. Nothing was written. */
 export class WrongStores extends Error {
@@ -36,18 +36,19 @@ export class WrongStores extends Error {
   }
 }
 
-type Deps = {
-  readonly store: EventStore;
-  readonly vault: Vault;
+type Looked = {
+  readonly store: Pick<EventStore, 'readStream' | 'readAll' | 'readAt'>;
+  readonly vault: Pick<Vault, 'get'>;
   readonly crypto: Cryptography;
-  readonly randomness: Randomness;
   readonly masterKey: Uint8Array;
   readonly pepper: Uint8Array;
   /** What an operator calls the two. */
   readonly names: { readonly log: string; readonly vault: string };
 };
 
-const checksOf = ({ crypto, masterKey, pepper }: Deps): InstallationRow['checks'] => ({
+type Deps = Looked & { readonly store: EventStore; readonly vault: Vault; readonly randomness: Randomness };
+
+const checksOf = ({ crypto, masterKey, pepper }: Looked): InstallationRow['checks'] => ({
   masterKey: toBase64(crypto.hmacSha256(masterKey, 'keyledger check')),
   pepper: toBase64(crypto.hmacSha256(pepper, 'keyledger check')),
 });
@@ -65,7 +66,7 @@ const pageSize = 1000;
  * first event is in the log, and the mark rises only afterwards: who stands before the mark is known, and an older vault
  * has an older mark. So it is what comes after the mark that is read: a second's worth, or what the vault has missed.
  */
-const lacksKeys = async ({ store, vault }: Pick<Deps, 'store' | 'vault'>, mark: Mark | null): Promise<boolean> => {
+const lacksKeys = async ({ store, vault }: Looked, mark: Mark | null): Promise<boolean> => {
   const persons = new Set<string>();
   for (let after = mark?.position ?? null; ; ) {
     const { events, position, end } = await store.readAll(after, pageSize);
@@ -82,7 +83,7 @@ const lacksKeys = async ({ store, vault }: Pick<Deps, 'store' | 'vault'>, mark: 
 };
 
 /** Read only: is this one installation, whole, with the keys it was made with? @throws WrongStores, one line naming both */
-export const requireOneInstallation = async (deps: Deps): Promise<InstallationRow | null> => {
+export const requireOneInstallation = async (deps: Looked): Promise<InstallationRow | null> => {
   const { store, vault, names } = deps;
   const row = await readInstallationRow(vault);
   const { events } = await store.readStream(installationStream, 0, 1);
@@ -134,7 +135,7 @@ const createInstallation: Command<{ readonly installationId: string; readonly ep
 export const createWhereMissing = async (
   deps: Deps & { readonly execute: Execute; readonly request: () => Request },
 ): Promise<InstallationRow> => {
-  const rows = table(deps.vault);
+  const rows = vaultTable<InstallationRow>(deps.vault, kind);
   let row = await requireOneInstallation(deps);
   if (row?.state === 'ready') return row;
   if (row === null) {

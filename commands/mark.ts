@@ -1,7 +1,7 @@
 import type { Clock } from './environment.ts';
 import type { Position } from './ports/eventStore.ts';
 import type { Expectation, Vault } from './ports/vault.ts';
-import { vaultTable } from './vaultTable.ts';
+import { readPlain, vaultTable } from './vaultTable.ts';
 
 /**
  * How far the log is known to reach, kept outside of it: a log that ends before its mark, or holds another event there,
@@ -24,7 +24,7 @@ const everyMs = 1_000;
 
 const table = (vault: Vault) => vaultTable<Mark>(vault, kind);
 
-export const readMark = async (vault: Vault): Promise<Mark | null> => (await table(vault).get(id))?.value ?? null;
+export const readMark = (vault: Pick<Vault, 'get'>): Promise<Mark | null> => readPlain(vault, kind, id);
 
 /** Whatever stands there, also where the new one is lower: only for who takes over a restored log. */
 export const resetMark = async (vault: Vault, mark: Mark): Promise<void> => {

@@ -36,6 +36,16 @@ export const vaultTable = <T extends Json>(vault: Vault, kind: string): VaultTab
     read: async (row) => JSON.parse(row.value) as T,
   });
 
+/** The value of one plain row, for whoever may only look at the vault; null where there is none. */
+export const readPlain = async <T extends Json>(
+  vault: Pick<Vault, 'get'>,
+  kind: string,
+  id: string,
+): Promise<T | null> => {
+  const row = await vault.get(kind, id);
+  return row && (JSON.parse(row.value) as T);
+};
+
 /**
  * Values sealed under the row's `person` where it has one, else under the master key, for this kind. What is sealed for
  * a person who was erased is as good as absent.

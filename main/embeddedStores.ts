@@ -1,17 +1,20 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createMemoryBus } from '../adapters/memory/bus.ts';
+import { nodeCryptography } from '../adapters/node/crypto.ts';
 import { findKey } from '../adapters/node/keyFiles.ts';
+import { readLog } from '../adapters/sqlite/eventReads.ts';
 import { openEventStore } from '../adapters/sqlite/eventStore.ts';
 import { lockFolder } from '../adapters/sqlite/folderLock.ts';
-import { openLists } from '../adapters/sqlite/lists.ts';
-import { openVault } from '../adapters/sqlite/vault.ts';
+import { openLists, readBuilds } from '../adapters/sqlite/lists.ts';
+import { openVault, readVault } from '../adapters/sqlite/vault.ts';
 import type { Clock } from '../commands/environment.ts';
-import { readInstallationRow } from '../commands/firstStart.ts';
+import { requireOneInstallation, WrongStores } from '../commands/firstStart.ts';
 import type { Bus } from '../commands/ports/bus.ts';
 import type { EventStore } from '../commands/ports/eventStore.ts';
 import type { Lists } from '../commands/ports/lists.ts';
 import type { Vault } from '../commands/ports/vault.ts';
+import { requireCheckpointsInLog, WrongStore } from '../workers/checkpoints.ts';
 import type { Configuration } from './configuration.ts';
 import { StartError } from './startError.ts';
 
@@ -37,17 +40,56 @@ const isThere = (file: string): boolean => (statSync(file, { throwIfNoEntry: fal
 /** Whether somebody has begun to make an installation there. */
 export const holdsInstallation = (folder: string): boolean => isThere(join(folder, 'vault.sqlite'));
 
-/** @param vault the one that was made with the key, null where there is none yet */
-const keyOf = (
-  configuration: Configuration,
-  variable: 'KEYLEDGER_MASTER_KEY' | 'KEYLEDGER_PEPPER',
-  file: string,
-  vault: string | null,
+type Files = { readonly log: string; readonly vault: string; readonly lists: string };
+
+const keysIn = (folder: string) =>
+  [
+    { variable: 'KEYLEDGER_MASTER_KEY', file: join(folder, 'master-key') },
+    { variable: 'KEYLEDGER_PEPPER', file: join(folder, 'pepper') },
+  ] as const;
+
+const noEvents = { readStream: async () => ({ events: [], end: true }), readAt: async () => null };
+const noLog = { ...noEvents, readAll: async () => ({ events: [], position: null, end: true }), close: () => {} };
+const noVault = { get: async () => null, find: async () => [], close: () => {} };
+
+/** Reads the files as they lie there and touches none. @throws StartError, DataRefused */
+const requireWhole = async (
+  files: Files,
+  keys: { readonly masterKey: Uint8Array; readonly pepper: Uint8Array },
+  clock: Clock,
 ) => {
-  const found = findKey(configuration.keys, variable, file, vault === null);
-  if (found !== null) return found;
-  throw new StartError(`${vault} is there and ${file} is not: put the key back, or set ${variable}`);
+  const names = { log: files.log, vault: files.vault };
+  const store = readLog(files.log) ?? noLog;
+  try {
+    const vault = readVault({ file: files.vault, clock }) ?? noVault;
+    try {
+      await requireOneInstallation({ ...keys, store, vault, names, crypto: nodeCryptography() });
+      await requireCheckpointsInLog(store, vault, await readBuilds(files.lists));
+    } finally {
+      vault.close();
+    }
+  } catch (error) {
+    if (error instanceof WrongStores) throw new StartError(error.message);
+    if (error instanceof WrongStore)
+      throw new StartError(
+        `${files.log} is older than what ${files.vault} and ${files.lists} have seen, or another: ${error.message}`,
+      );
+    throw error;
+  } finally {
+    store.close();
+  }
 };
+
+/** Keys that are there; null: not yet. @throws StartError where one is missing that the vault was made with */
+const givenKeys = (configuration: Configuration, files: Files) =>
+  keysIn(configuration.data).map(({ variable, file }) => {
+    const found = findKey(configuration.keys, variable, file, false);
+    if (found === null && isThere(files.vault))
+      throw new StartError(`${files.vault} is there and ${file} is not: put the key back, or set ${variable}`);
+    return found;
+  });
+
+const noKey = new Uint8Array(32);
 
 /**
  * Everything in one folder, which is this process's alone until it is closed.
@@ -66,22 +108,13 @@ export const openEmbeddedStores = async (configuration: Configuration, clock: Cl
     for (const end of closing.reverse()) await end();
   };
   try {
+    const given = givenKeys(configuration, files);
+    const [masterKey, pepper] = given.map((key) => key?.key ?? noKey);
+    await requireWhole(files, { masterKey: masterKey!, pepper: pepper! }, clock);
+    const keys = keysIn(folder).map(({ variable, file }) => findKey(configuration.keys, variable, file, true)!);
     // The vault comes first at the first start: a log without it can only be what is left of an installation.
-    const isNew = !isThere(files.vault);
-    if (isNew && isThere(files.log))
-      throw new StartError(
-        `${files.log} is there and ${files.vault} is not: a log is of no use without its vault; restore both from one backup`,
-      );
-    const masterKey = keyOf(
-      configuration,
-      'KEYLEDGER_MASTER_KEY',
-      join(folder, 'master-key'),
-      isNew ? null : files.vault,
-    );
-    const pepper = keyOf(configuration, 'KEYLEDGER_PEPPER', join(folder, 'pepper'), isNew ? null : files.vault);
     const vault = await openVault({ file: files.vault, clock });
     closing.push(() => vault.close());
-    await refuseLostLog(vault, files);
     const store = await openEventStore({ file: files.log });
     closing.push(() => store.close());
     const lists = await openLists({ file: files.lists });
@@ -93,23 +126,14 @@ export const openEmbeddedStores = async (configuration: Configuration, clock: Cl
       vault,
       lists,
       bus,
-      masterKey: masterKey.key,
-      pepper: pepper.key,
+      masterKey: keys[0]!.key,
+      pepper: keys[1]!.key,
       names: { log: files.log, vault: files.vault },
-      madeKeys: [masterKey, pepper].flatMap(({ source, path }) => (source === 'made' && path !== null ? [path] : [])),
+      madeKeys: keys.flatMap(({ source, path }) => (source === 'made' && path !== null ? [path] : [])),
       close,
     };
   } catch (error) {
     await close();
     throw error;
   }
-};
-
-const refuseLostLog = async (vault: Vault, files: { readonly log: string; readonly vault: string }) => {
-  if (isThere(files.log)) return;
-  const row = await readInstallationRow(vault);
-  if (row?.state === 'ready')
-    throw new StartError(
-      `${files.vault} is there and ${files.log} is not: the log is lost; restore both from one backup`,
-    );
 };

@@ -4,8 +4,6 @@ import { UnusableKey } from '../adapters/node/keyFiles.ts';
 import { passwordHasher } from '../adapters/node/passwordHasher.ts';
 import { DataRefused } from '../adapters/sqlite/errors.ts';
 import { Failure } from '../commands/failure.ts';
-import { requireOneInstallation, WrongStores } from '../commands/firstStart.ts';
-import { requireCheckpointsInLog, WrongStore } from '../workers/checkpoints.ts';
 import { WrongLog } from '../workers/indexReader.ts';
 import { UnknownList } from '../workers/projector.ts';
 import type { Worker } from '../workers/worker.ts';
@@ -46,21 +44,6 @@ type Running = {
   readonly stop: () => Promise<void>;
 };
 
-/** Checks that the stores belong together, before anything is written. @throws StartError */
-const checkStores = async (stores: Stores) => {
-  try {
-    await requireOneInstallation({ ...environment, ...stores });
-    await requireCheckpointsInLog(stores.store, stores.vault, stores.lists);
-  } catch (error) {
-    if (error instanceof WrongStores) throw new StartError(error.message);
-    if (error instanceof WrongStore)
-      throw new StartError(
-        `${stores.names.log} is older than what ${stores.names.vault} and the lists have seen, or another: ${error.message}`,
-      );
-    throw error;
-  }
-};
-
 const operationsOf = (inside: Inside, hasher: Running['hasher'], folder: string, signal: AbortSignal): Operations => {
   const { projector, listReader } = inside;
   const named = async (names: readonly string[]) =>
@@ -99,7 +82,6 @@ const start = async (configuration: Configuration, log: Logger): Promise<Running
     for (const end of closing.reverse()) await end();
   };
   try {
-    await checkStores(stores);
     const hasher = hasherFor(stores);
     closing.push(hasher.close);
     for (const file of stores.madeKeys) log.info({ file }, 'made a key; keep a copy of it apart from the data');

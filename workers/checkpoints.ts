@@ -1,5 +1,5 @@
 import type { EventStore, Position } from '../commands/ports/eventStore.ts';
-import type { Checkpoint, Lists } from '../commands/ports/lists.ts';
+import type { Build, Checkpoint } from '../commands/ports/lists.ts';
 import type { Vault } from '../commands/ports/vault.ts';
 
 export const checkpointKind = 'checkpoint';
@@ -46,7 +46,11 @@ export class WrongStore extends Error {
 }
 
 /** @throws WrongStore where the checkpoint is beyond the log, or at another event's id */
-export const requireInLog = async (store: EventStore, holder: string, checkpoint: Checkpoint | null): Promise<void> => {
+export const requireInLog = async (
+  store: Pick<EventStore, 'readAt'>,
+  holder: string,
+  checkpoint: Checkpoint | null,
+): Promise<void> => {
   if (checkpoint === null || checkpoint.eventId === null) return;
   const event = await store.readAt(checkpoint.position);
   if (event?.id !== checkpoint.eventId) throw new WrongStore(holder, checkpoint.position);
@@ -56,8 +60,12 @@ export const requireInLog = async (store: EventStore, holder: string, checkpoint
  * To be asked at the start, before anything is written: do lists and effects stand where this log has been?
  * @throws WrongStore for the first that does not
  */
-export const requireCheckpointsInLog = async (store: EventStore, vault: Vault, lists: Lists): Promise<void> => {
-  for (const build of await lists.builds()) await requireInLog(store, `list ${build.list}`, build.checkpoint);
+export const requireCheckpointsInLog = async (
+  store: Pick<EventStore, 'readAt'>,
+  vault: Pick<Vault, 'find'>,
+  builds: readonly Build[],
+): Promise<void> => {
+  for (const build of builds) await requireInLog(store, `list ${build.list}`, build.checkpoint);
   for (const row of await vault.find(checkpointKind, {}, { after: null, limit: 1000 })) {
     await requireInLog(store, `effect ${row.id}`, JSON.parse(row.value) as Checkpoint);
   }

@@ -20,7 +20,7 @@ export const openReader = (file: string): Reader =>
 
 /**
  * Reads a file that no process writes, and leaves it and its write-ahead log as they are: for a look at what may turn
- * out to be the wrong file. One that is missing or empty reads as null.
+ * out to be the wrong file. One that is missing or has no tables reads as null.
  * @throws DataRefused for a file that is foreign, newer or damaged; Failure `store-unavailable` where it cannot be opened
  */
 export const openUntouched = (file: string, schema: Schema): Reader | null => {
@@ -35,13 +35,13 @@ export const openUntouched = (file: string, schema: Schema): Reader | null => {
     const reader = readerOf(db, () => {
       if (!hadIndex) rmSync(index, { force: true });
     });
+    let holds = false;
     try {
-      checkIdentity(db, file, schema);
-    } catch (error) {
-      reader.close();
-      throw error;
+      holds = checkIdentity(db, file, schema);
+    } finally {
+      if (!holds) reader.close();
     }
-    return reader;
+    return holds ? reader : null;
   } catch (error) {
     throw asFailure(error);
   }

@@ -7,10 +7,13 @@ import { DataRefused, isDamage } from './errors.ts';
  */
 export type Schema = { readonly applicationId: number; readonly steps: readonly string[] };
 
-/** Refuses, before anything is written, a file that is not this store's, of a later release, or damaged. */
-export const checkIdentity = (db: DatabaseSync, file: string, schema: Schema): void => {
+/**
+ * Refuses, before anything is written, a file that is not this store's, of a later release, or damaged.
+ * @returns whether there is anything in it: a crash may have left a database without tables
+ */
+export const checkIdentity = (db: DatabaseSync, file: string, schema: Schema): boolean => {
   const { applicationId, version, tables } = identity(db, file);
-  if (applicationId === 0 && version === 0 && tables === 0) return;
+  if (applicationId === 0 && version === 0 && tables === 0) return false;
   if (applicationId !== schema.applicationId)
     throw new DataRefused('foreign-file', `${file} is a database of something else`);
   if (version > schema.steps.length)
@@ -18,6 +21,7 @@ export const checkIdentity = (db: DatabaseSync, file: string, schema: Schema): v
       'newer-file',
       `${file} was written by a later release (file version ${version}, this release knows ${schema.steps.length})`,
     );
+  return true;
 };
 
 /** Brings the file to the newest version, all steps or none. */
