@@ -1,11 +1,12 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import * as assert from 'uvu/assert';
-import { expectStatus, firstAdministrator } from '../support/client.ts';
+import { adminPassword, expectStatus, firstAdministrator, signIn } from '../support/client.ts';
 import { copyOf, fingerprint, putFrom } from '../support/dataFolder.ts';
 import { keyledger, startServer } from '../support/server.ts';
 import { suite } from '../support/suite.ts';
+import { temporaryFolder } from '../support/temporaryFolder.ts';
 
 /** Data folders of servers that were stopped. */
 type Folders = {
@@ -203,6 +204,43 @@ const change = (file: string, sql: string) => {
   db.exec(sql);
   db.close();
 };
+
+stores('lists of another log beside neither log nor vault', async ({ other }) => {
+  const data = join(temporaryFolder(), 'data');
+  mkdirSync(data);
+  putFrom(other, data, 'lists.sqlite');
+  await refused(data, [log, 'lists.sqlite']);
+});
+
+/** Killed right after the answer to a command that ended something: nothing was tidied, the write-ahead logs are full. */
+const killedFolder = async (from: string) => {
+  const server = await startServer({ KEYLEDGER_DATA: copyOf(from) });
+  const admin = await signIn(server, 'admin@localhost', adminPassword);
+  expectStatus(await admin.post('/v1/sessions/end-all'), 204);
+  await server.stop('SIGKILL');
+  return copyOf(server.data);
+};
+
+stores(
+  'an older log under a vault whose process was killed: left as they are, with what SQLite keeps',
+  async (context) => {
+    const data = await killedFolder(context.late);
+    assert.ok(statSync(join(data, 'lists.sqlite-wal')).size > 0);
+    for (const name of [log, `${log}-wal`, `${log}-shm`]) rmSync(join(data, name), { force: true });
+    putFrom(context.late, data, log);
+    await refused(data, [log, vault, 'older']);
+  },
+);
+
+stores('a log whose process was killed, without its vault, under another, with another key', async (context) => {
+  const data = await killedFolder(context.late);
+  assert.ok(statSync(join(data, `${log}-wal`)).size > 0);
+  await refused(data, [log, vault, 'pepper'], { KEYLEDGER_PEPPER: 'ab'.repeat(32) });
+  for (const name of [vault, `${vault}-wal`, `${vault}-shm`]) rmSync(join(data, name), { force: true });
+  await refused(data, [log, vault]);
+  putFrom(context.other, data, vault, 'master-key', 'pepper');
+  await refused(data, [log, vault, 'two installations']);
+});
 
 stores('a data folder that is a file', async ({ late }) => {
   const { code, stderr } = await keyledger(['serve'], { KEYLEDGER_DATA: join(late, log) });
