@@ -10,6 +10,8 @@ export type Figure = {
   readonly rounds: number;
   readonly baseline: string;
   readonly product: string;
+  /** What the product spends its time on, and so what the ratio depends on. */
+  readonly bound: string;
   /** Sets up what both need; none of it is measured. */
   readonly open: (folder: string) => Promise<Bench>;
 };

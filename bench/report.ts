@@ -52,9 +52,15 @@ const markdown = (rows: readonly (readonly string[])[]): string =>
 
 const number = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
 
-const described = ({ name, title, baseline, product }: Figure, results: readonly Result[]): string => {
+const described = ({ name, title, baseline, product, bound }: Figure, results: readonly Result[]): string => {
   const more = Object.entries(results.find((result) => result.name === name)?.more ?? {});
-  const lines = [`## ${name}: ${title}`, '', `- Baseline: ${baseline}.`, `- Product: ${product}.`];
+  const lines = [
+    `## ${name}: ${title}`,
+    '',
+    `- Baseline: ${baseline}.`,
+    `- Product: ${product}.`,
+    `- Bound by: ${bound}.`,
+  ];
   if (more.length > 0)
     lines.push(`- Also seen: ${more.map(([what, value]) => `${what} ${number.format(value)}`).join(', ')}.`);
   return lines.join('\n');

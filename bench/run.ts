@@ -1,5 +1,6 @@
 // `npm run bench` measures every figure and writes docs/benchmarks.md; `npm run bench -- verify` measures those named.
 import { writeFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 import type { Figure } from './figure.ts';
 import { commandsFigure } from './figures/commands.ts';
 import { rebuildFigure } from './figures/rebuild.ts';
@@ -7,6 +8,9 @@ import { verifyFigure } from './figures/verify.ts';
 import { machine } from './machine.ts';
 import { jsonOf, pageOf, tableOf } from './report.ts';
 import { measure, type Result } from './rounds.ts';
+
+// As main/keyledger.ts has it: some figures run the product's parts in this process.
+setFlagsFromString('--no-allocation-site-pretenuring');
 
 const figures: readonly Figure[] = [verifyFigure, commandsFigure, rebuildFigure];
 

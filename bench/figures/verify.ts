@@ -17,6 +17,7 @@ export const verifyFigure: Figure = {
   rounds: 9,
   baseline: 'a bare node:http server that parses the question and answers the same JSON',
   product: `POST /v1/verify of \`keyledger serve\`, ${connections} keep-alive connections, a service token and ${keyCount} keys`,
+  bound: 'Node taking a request in and writing an answer out, most of it in both; then hashing the token and the key',
   open: async (folder) => {
     const server = await startServer({ KEYLEDGER_DATA: join(folder, 'data') });
     const bare = startChild('./bareServer.ts');
