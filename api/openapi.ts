@@ -99,14 +99,31 @@ const operationId = ({ method, path }: Described): string =>
 const mediaTypesOf = ({ produces = 'application/json' }: Described): readonly string[] =>
   typeof produces === 'string' ? [produces] : produces;
 
+const header = (description: string) => ({ description, schema: text });
+
+/** What an answer that succeeded may carry beside its body. */
+const answerHeadersOf = ({ command, notIdempotent, method }: Described) => ({
+  ...(command && { 'Keyledger-Position': header('Of the last event; where nothing was left to do, of the stream.') }),
+  ...(command && !notIdempotent && method !== 'GET'
+    ? { 'Idempotency-Replayed': header('true where an earlier request with the same key had done it.') }
+    : {}),
+  ...(method === 'DELETE' ? {} : { ETag: header('Of one thing: for If-Match.') }),
+});
+
+const problemHeaders = {
+  'Retry-After': header('Seconds, with 429 and 503.'),
+  'WWW-Authenticate': header('With 401 (RFC 6750).'),
+};
+
 const answersOf = (route: Described, named: Schemas) =>
   Object.fromEntries(
     Object.entries(route.answers).map(([status, schema]) => [
       status,
       schema === null
-        ? { description: 'Done' }
+        ? { description: 'Done', headers: answerHeadersOf(route) }
         : {
             description: 'OK',
+            headers: answerHeadersOf(route),
             content: Object.fromEntries(
               mediaTypesOf(route).map((type) => [type, { schema: schemaOf(schema, 'output', named) }]),
             ),
@@ -140,6 +157,7 @@ const operationOf = (route: Described, named: Schemas) => ({
     ...answersOf(route, named),
     default: {
       description: ['A problem', ...(route.command?.rejections ?? route.refuses ?? [])].join(' · '),
+      headers: problemHeaders,
       content: { 'application/problem+json': { schema: { $ref: `${place}Problem` } } },
     },
   },
@@ -156,6 +174,7 @@ export const openapiOf = (routes: readonly Described[], version: string) => {
   return {
     openapi: '3.1.0',
     info: { title: 'Keyledger', version, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+    servers: [{ url: '/', description: 'Where this document comes from' }],
     paths,
     components: {
       schemas: named,

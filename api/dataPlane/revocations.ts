@@ -15,7 +15,8 @@ export const revocationsQuery = z.strictObject({
     .regex(/^\d{1,4}$/, `Give a whole number, 1 to ${mostItems}`)
     .transform(Number)
     .refine((limit) => limit >= 1 && limit <= mostItems, `Give a whole number, 1 to ${mostItems}`)
-    .default(200),
+    .default(200)
+    .meta({ description: `How many at most, 1 to ${mostItems}; without it, 200.` }),
 });
 
 /** The parameters of a request target, each once. @throws Refusal validation-failed */

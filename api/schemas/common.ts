@@ -47,9 +47,9 @@ export const flag = z.enum(['true', 'false'], 'Give true or false').transform((t
 
 /** The parameters that every list takes. */
 export const paging = {
-  limit: wholeNumber(1, 200).default(50),
-  cursor: cursor.optional(),
-  count: flag.default(false),
+  limit: wholeNumber(1, 200).default(50).meta({ description: 'How many at most, 1 to 200; without it, 50.' }),
+  cursor: cursor.optional().meta({ description: 'Where the page before ended: its nextCursor.' }),
+  count: flag.default(false).meta({ description: 'Also say how many there are in all.' }),
 };
 
 /** One or several values, separated by commas. */
@@ -57,6 +57,7 @@ export const oneOf = <const V extends readonly [string, ...string[]]>(values: V)
   z
     .string()
     .max(200)
+    .meta({ description: `Of ${values.join(', ')}; several with commas.` })
     .transform((text, context) => {
       const parts = text.split(',').filter((part) => part !== '');
       const wrong = parts.find((part) => !(values as readonly string[]).includes(part));

@@ -131,6 +131,17 @@ s('has schemas that JSON Schema knows', () => {
   }
 });
 
+s('names the headers of answers, and where it is served', () => {
+  const headersOf = (path: string, method: string, status: string) =>
+    Object.keys((document.paths[path]![method]!.responses[status] as unknown as { headers: object }).headers);
+  assert.equal(headersOf('/v1/api-keys', 'post', '201'), ['Keyledger-Position', 'Idempotency-Replayed', 'ETag']);
+  assert.equal(headersOf('/v1/api-keys/{id}', 'delete', '204'), ['Keyledger-Position', 'Idempotency-Replayed']);
+  assert.equal(headersOf('/v1/session', 'post', '200'), ['Keyledger-Position', 'ETag']);
+  assert.equal(headersOf('/v1/me', 'get', '200'), ['ETag']);
+  assert.equal(headersOf('/v1/me', 'get', 'default'), ['Retry-After', 'WWW-Authenticate']);
+  assert.equal((document as unknown as { servers: readonly Json[] }).servers[0]?.url, '/');
+});
+
 s('says that a body may be left out where it may', () => {
   const body = (path: string) => document.paths[path]!.post!.requestBody as Json | undefined;
   assert.is(body('/v1/admin/api-keys/{id}/revoke')?.required, false);
