@@ -1,11 +1,9 @@
 // time limit: 8 min
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { type Client, expectStatus, firstAdministrator, serviceWith, signIn } from '../support/client.ts';
+import { freePort } from '../support/freePort.ts';
 import { eventsIn } from '../support/logFile.ts';
 import { keyledger, type Server, startServer } from '../support/server.ts';
 import { suite } from '../support/suite.ts';
@@ -16,16 +14,6 @@ const killed = suite('killed in the middle of writing');
 
 const password = 'a passphrase of some length';
 const rounds = 10;
-
-/** Clients and cookies outlive the process, so it must come back where it was. */
-const freePort = async (): Promise<string> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return String(port);
-};
 
 type Cast = { readonly admin: Client; readonly service: Client; readonly owners: readonly Client[] };
 
@@ -228,6 +216,7 @@ killed(
   'ten times, by kill -9, among sixteen writers: nothing that was answered is lost, nothing is there twice',
   async () => {
     const data = join(temporaryFolder(), 'data');
+    // Clients and cookies outlive the process.
     const environment = { KEYLEDGER_DATA: data, KEYLEDGER_PORT: await freePort() };
     let server = await startServer(environment);
     const cast = await castOf(server);
