@@ -11,7 +11,7 @@ import { backgroundWorkers } from './background.ts';
 import type { Configuration } from './configuration.ts';
 import { controlOf, openControl } from './control.ts';
 import { environment, type Inside, wireInside } from './core.ts';
-import { holdsInstallation, openEmbeddedStores, type Stores } from './embeddedStores.ts';
+import { type Demand, holdsInstallation, openEmbeddedStores, type Stores } from './embeddedStores.ts';
 import { recoverAdministrator, removeUsedPassword } from './firstAdministrator.ts';
 import { completeFirstStart } from './firstStart.ts';
 import { wireHttp } from './http.ts';
@@ -24,9 +24,10 @@ const goodbyeMs = 9_000;
 /** How long of it those get who are sending a request or reading an answer. */
 const lastAnswersMs = 5_000;
 
-const openStores = async (configuration: Configuration): Promise<Stores> => {
+/** @throws StartError */
+export const openStores = async (configuration: Configuration, demand?: Demand): Promise<Stores> => {
   try {
-    return await openEmbeddedStores(configuration, environment.clock);
+    return await openEmbeddedStores(configuration, environment.clock, demand);
   } catch (error) {
     const explained = error instanceof DataRefused || error instanceof UnusableKey || error instanceof Failure;
     throw explained ? new StartError(error.message) : error;
@@ -154,10 +155,20 @@ const listen = async (running: Running, configuration: Configuration) => {
   };
 };
 
+/** npm hands on a Ctrl-C that the terminal has given to its child as well: what comes so soon is not impatience. */
+const sameSignalMs = 1_000;
+
+/** The first signal to stop. Whoever sends another one later does not want to wait. */
 const asked = () =>
   new Promise<NodeJS.Signals>((resolve) => {
-    process.once('SIGTERM', resolve);
-    process.once('SIGINT', resolve);
+    let since: number | null = null;
+    const told = (signal: NodeJS.Signals) => {
+      since ??= performance.now();
+      if (performance.now() - since > sameSignalMs) process.exit(1);
+      resolve(signal);
+    };
+    process.on('SIGTERM', told);
+    process.on('SIGINT', told);
   });
 
 /** Runs until SIGTERM or SIGINT. @returns the exit code @throws StartError */
