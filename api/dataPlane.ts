@@ -3,6 +3,7 @@ import { acknowledge } from './dataPlane/acknowledge.ts';
 import { type DataPlane, type Exchange, fail } from './dataPlane/context.ts';
 import { revocationStream } from './dataPlane/revocationStream.ts';
 import { queryOf, revocations } from './dataPlane/revocations.ts';
+import { signingKeys } from './dataPlane/signingKeys.ts';
 import { reportUsage } from './dataPlane/usage.ts';
 import { verify } from './dataPlane/verify.ts';
 import { Refusal } from './refusal.ts';
@@ -73,6 +74,8 @@ export const createDataPlane = (plane: DataPlane): DataPlaneHandler => {
           return run(getOrHead, revocations, request, response);
         case '/v1/revocations/stream':
           return run(get, stream, request, response);
+        case '/v1/revocations/signing-key':
+          return run(getOrHead, withoutParameters(signingKeys), request, response);
         case '/v1/revocations/ack':
           return run(post, withoutParameters(acknowledge), request, response);
         default:

@@ -21,6 +21,14 @@ export type Cryptography = {
   readonly equal: (a: Uint8Array, b: Uint8Array) => boolean;
 };
 
+/** Ed25519 (RFC 8032). Seeds and public keys of 32 raw bytes, signatures of 64; equal bytes have equal signatures. */
+export type Signatures = {
+  readonly publicKeyOf: (seed: Uint8Array) => Uint8Array;
+  readonly sign: (seed: Uint8Array, data: Uint8Array) => Uint8Array;
+  /** @returns false also where key or signature have another length */
+  readonly verify: (publicKey: Uint8Array, data: Uint8Array, signature: Uint8Array) => boolean;
+};
+
 /** bcrypt over the keyed hash of a password, off the main thread, behind a bounded queue (code `too-busy` when it is full). */
 export type PasswordHasher = {
   readonly hash: (password: string) => Promise<string>;

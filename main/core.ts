@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { nodeCryptography } from '../adapters/node/crypto.ts';
+import { nodeSignatures } from '../adapters/node/ed25519.ts';
 import { systemRandomness } from '../adapters/node/randomness.ts';
 import { systemScheduler } from '../adapters/node/scheduler.ts';
 import { systemClock } from '../adapters/node/systemClock.ts';
@@ -13,6 +14,7 @@ import { keySecrets } from '../commands/keySecrets.ts';
 import type { Position } from '../commands/ports/eventStore.ts';
 import { serviceTokenCommands } from '../commands/serviceTokens.ts';
 import { settingsCommands } from '../commands/settings.ts';
+import { createSigningKeys } from '../commands/signingKeys.ts';
 import { userCommands } from '../commands/users.ts';
 import { sealedTable } from '../commands/vaultTable.ts';
 import type { ActorKind } from '../domain/event.ts';
@@ -33,6 +35,7 @@ export const environment = {
   crypto: nodeCryptography(),
   randomness: systemRandomness(),
   scheduler: systemScheduler(),
+  signatures: nodeSignatures(),
 };
 
 export type Inside = ReturnType<typeof wireInside>;
@@ -95,6 +98,7 @@ export const wireInside = (stores: Stores, log: Logger) => {
 
   const addresses = emailAddresses({ crypto, purposeKeys });
   const secrets = keySecrets(vault, boxes);
+  const signingKeys = createSigningKeys({ ...environment, vault, boxes });
   const commands = {
     ...apiKeyCommands({ crypto, secrets }),
     ...userCommands({ addresses }),
@@ -142,6 +146,7 @@ export const wireInside = (stores: Stores, log: Logger) => {
     listReader,
     addresses,
     secrets,
+    signingKeys,
     commands,
     request,
     /** Every command that appends to more than one stream, by name: what a crash left of one is finished from here. */

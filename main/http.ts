@@ -135,6 +135,7 @@ export const wireHttp = (
     newRequestId,
     markUse: inside.lastUse.mark,
     acknowledgements,
+    publicKeys: inside.signingKeys.publicKeys,
     unexpected,
   });
   const answer = (request: IncomingMessage, response: ServerResponse) => {

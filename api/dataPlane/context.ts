@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock, Scheduler } from '../../commands/environment.ts';
+import type { PublicSigningKey } from '../../commands/signingKeys.ts';
 import type { VaultTable } from '../../commands/vaultTable.ts';
 import type { KeyId, UserId } from '../../domain/ids.ts';
 import type { Permission } from '../../domain/permissions.ts';
@@ -32,6 +33,8 @@ export type DataPlane = {
   /** A key was used. @param at milliseconds since 1970 */
   readonly markUse: (keyId: KeyId, ownerId: UserId, at: number, ip: string | null) => void;
   readonly acknowledgements: VaultTable<Acknowledgement>;
+  /** What messages on the bus are signed with; as it stands in the vault. */
+  readonly publicKeys: () => Promise<readonly PublicSigningKey[]>;
   /** Told of faults of this program, never of what callers did wrong. */
   readonly unexpected: (error: unknown, requestId: string) => void;
 };

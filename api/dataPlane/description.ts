@@ -56,6 +56,16 @@ const message = z
   })
   .meta({ id: 'Revocation' });
 
+const signingKey = z
+  .object({
+    id,
+    publicKey: z.string().meta({ description: 'Ed25519: base64 of 32 raw bytes.' }),
+    notAfter: instant
+      .nullable()
+      .meta({ description: 'From when its signatures count no more; null: it is the one that signs.' }),
+  })
+  .meta({ id: 'SigningKey' });
+
 const tag = 'Services';
 
 /** The calls of services, which the bare server answers: here only to be described. */
@@ -104,6 +114,15 @@ export const dataPlaneCalls: readonly Described[] = [
     answers: { 200: z.string() },
     produces: 'text/event-stream',
     refuses: ['feed-restarted', 'unavailable'],
+  },
+  {
+    method: 'GET',
+    path: '/v1/revocations/signing-key',
+    summary: 'What the signatures of messages and heartbeats on NATS are checked with',
+    tag,
+    access: ['revocations:read'],
+    answers: { 200: z.object({ keys: z.array(signingKey) }) },
+    refuses: ['unavailable'],
   },
   {
     method: 'POST',

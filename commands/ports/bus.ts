@@ -28,3 +28,13 @@ export type Bus = {
   readonly subscribe: (signal: AbortSignal) => AsyncIterable<BusEvent>;
   readonly close: () => Promise<void>;
 };
+
+export type Signed = { readonly keyId: string; readonly signature: Uint8Array };
+
+/** Vouches for what goes over a bus that others can write to. */
+export type MessageSignatures = {
+  /** Signs with the key of now; to be asked for again with every batch. Rejects like the vault where there is none at hand. */
+  readonly signer: () => Promise<(bytes: Uint8Array) => Signed>;
+  /** Whether a key of this installation that is still valid made the signature of exactly these bytes. */
+  readonly verify: (bytes: Uint8Array, signed: Signed) => Promise<boolean>;
+};

@@ -5,18 +5,25 @@ import { createMemoryEventStore } from '../../../adapters/memory/eventStore.ts';
 import { createMemoryLists } from '../../../adapters/memory/lists.ts';
 import { createMemoryVault } from '../../../adapters/memory/vault.ts';
 import { nodeCryptography } from '../../../adapters/node/crypto.ts';
+import { nodeSignatures } from '../../../adapters/node/ed25519.ts';
 import type { Acknowledgement } from '../../../api/dataPlane/context.ts';
 import { createDataPlane } from '../../../api/dataPlane.ts';
 import { clientErrorAnswer, serverLimits } from '../../../api/serverLimits.ts';
+import { createBoxes } from '../../../commands/boxes.ts';
+import { personKeys } from '../../../commands/personKeys.ts';
 import type { EventStore } from '../../../commands/ports/eventStore.ts';
+import { purposeKeys } from '../../../commands/purposeKeys.ts';
+import { createSigningKeys } from '../../../commands/signingKeys.ts';
 import { vaultTable } from '../../../commands/vaultTable.ts';
 import { makeKeyText, makeServiceTokenText } from '../../../domain/keyText.ts';
 import { createIndexReader } from '../../../workers/indexReader.ts';
 import { installed, policy, registered, type Told, token } from '../../projections/logs.ts';
+import { seededRandomness } from '../../support/commandBed.ts';
 import { createManualTime } from '../../support/manualTime.ts';
 import { createLogWriter, view } from '../../workers/storedLog.ts';
 
-const { sha256 } = nodeCryptography();
+const crypto = nodeCryptography();
+const { sha256 } = crypto;
 const hex = (text: string) => Buffer.from(sha256(text)).toString('hex');
 
 /** Well-formed texts, the n-th always the same. */
@@ -76,6 +83,18 @@ export const arrange = async (
   const uses: { keyId: string; ownerId: string; at: number; ip: string | null }[] = [];
   const unexpected: unknown[] = [];
   const vault = createMemoryVault(time);
+  const derived = purposeKeys(crypto, new Uint8Array(32).fill(1));
+  const randomness = seededRandomness();
+  const keys = personKeys({ vault, crypto, randomness, purposeKeys: derived });
+  const boxes = createBoxes({ crypto, keys, purposeKeys: derived });
+  const signingKeys = createSigningKeys({
+    vault,
+    boxes,
+    crypto,
+    signatures: nodeSignatures(),
+    clock: time,
+    randomness,
+  });
   let requests = 0;
   const newRequestId = () => `request-${++requests}`;
   const plane = createDataPlane({
@@ -86,6 +105,7 @@ export const arrange = async (
     newRequestId,
     markUse: (keyId, ownerId, at, ip) => uses.push({ keyId, ownerId, at, ip }),
     acknowledgements: vaultTable<Acknowledgement>(vault, 'subscriber'),
+    publicKeys: signingKeys.publicKeys,
     unexpected: (error) => unexpected.push(error),
   });
   const server = createServer({ ...serverLimits, ...options.limits }, (request, response) => {
@@ -123,6 +143,7 @@ export const arrange = async (
     time,
     reader,
     vault,
+    signingKeys,
     uses,
     unexpected,
     port,

@@ -60,6 +60,7 @@ s('is OpenAPI 3.1 of every call there is', () => {
     'POST /v1/usage',
     'GET /v1/revocations',
     'GET /v1/revocations/stream',
+    'GET /v1/revocations/signing-key',
     'POST /v1/revocations/ack',
   ];
   const described = operations().map(({ method, path }) => `${method.toUpperCase()} ${path}`);
