@@ -8,7 +8,7 @@ import { sealedUnder } from './eventCodec.ts';
 import { type Mark, readMark } from './mark.ts';
 import { knowsPerson } from './personKeys.ts';
 import { personOfStream } from './persons.ts';
-import type { EventStore } from './ports/eventStore.ts';
+import type { EventStore, Position } from './ports/eventStore.ts';
 import type { Vault } from './ports/vault.ts';
 import { settingsCommands } from './settings.ts';
 import { readPlain, vaultTable } from './vaultTable.ts';
@@ -66,9 +66,18 @@ const pageSize = 1000;
  * first event is in the log, and the mark rises only afterwards: who stands before the mark is known, and an older vault
  * has an older mark. So it is what comes after the mark that is read: a second's worth, or what the vault has missed.
  */
-const lacksKeys = async ({ store, vault }: Looked, mark: Mark | null): Promise<boolean> => {
+const lacksKeys = async (stores: Pick<Looked, 'store' | 'vault'>, mark: Mark | null): Promise<boolean> => {
+  for await (const _person of personsWithoutKey(stores, mark?.position ?? null)) return true;
+  return false;
+};
+
+/** Whom the log speaks of after a position, who are not erased, and whose key the vault never had. */
+export async function* personsWithoutKey(
+  { store, vault }: Pick<Looked, 'store' | 'vault'>,
+  from: Position | null,
+): AsyncGenerator<string> {
   const persons = new Set<string>();
-  for (let after = mark?.position ?? null; ; ) {
+  for (let after = from; ; ) {
     const { events, position, end } = await store.readAll(after, pageSize);
     for (const event of events) {
       for (const person of sealedUnder(event)) persons.add(person);
@@ -78,12 +87,14 @@ const lacksKeys = async ({ store, vault }: Looked, mark: Mark | null): Promise<b
     if (end) break;
     after = position;
   }
-  for (const person of persons) if (!(await knowsPerson(vault, person))) return true;
-  return false;
-};
+  for (const person of persons) if (!(await knowsPerson(vault, person))) yield person;
+}
 
-/** Read only: is this one installation, whole, with the keys it was made with? @throws WrongStores, one line naming both */
-export const requireOneInstallation = async (deps: Looked): Promise<InstallationRow | null> => {
+/**
+ * Read only: are log and vault of one installation, with the keys that it was made with?
+ * @throws WrongStores, one line naming both
+ */
+export const requireSameInstallation = async (deps: Looked): Promise<InstallationRow | null> => {
   const { store, vault, names } = deps;
   const row = await readInstallationRow(vault);
   const { events } = await store.readStream(installationStream, 0, 1);
@@ -105,6 +116,13 @@ export const requireOneInstallation = async (deps: Looked): Promise<Installation
   }
   if (created.data.installationId !== row.installationId)
     throw new WrongStores(`${names.log} and ${names.vault} are of two installations: restore both from one backup`);
+  return row;
+};
+
+/** The same, and are they of one time? @throws WrongStores, one line naming both */
+export const requireOneInstallation = async (deps: Looked): Promise<InstallationRow | null> => {
+  const { store, vault, names } = deps;
+  const row = await requireSameInstallation(deps);
   const mark = await readMark(vault);
   if (mark !== null && (await store.readAt(mark.position))?.id !== mark.eventId)
     throw new WrongStores(

@@ -67,7 +67,8 @@ export type Intents = {
   readonly destroySecrets: (keyId: KeyId) => Promise<void>;
 };
 
-const kind = 'intent';
+export const intentKind = 'intent';
+const kind = intentKind;
 const purpose = 'vault intent';
 const keptMs = 24 * 3_600_000;
 /** The `ref` of what a worker finishes; an answer's is the key whose text it holds. */

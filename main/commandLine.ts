@@ -12,6 +12,7 @@ const usage = `Usage: keyledger COMMAND
   lists verify [NAME …]          replay the log and report any difference from the lists
   admin recover [--email ADDRESS]
                                  make somebody administrator who can sign in; prints where the password stands
+  restore accept                 go on with a log and a vault from backups of different times; the server must be stopped
 
 Settings are environment variables (KEYLEDGER_DATA, KEYLEDGER_PORT, …): see docs/configuration.md.
 The commands on lists and administrators talk to the running server, or work on its data folder where none runs.
@@ -68,6 +69,14 @@ const recover = (email: string | null, environment: Environment) =>
     return 0;
   });
 
+const acceptRestored = async (environment: Environment): Promise<number> => {
+  const configuration = readConfiguration(environment);
+  const { epoch, lost } = await (await import('./restore.ts')).acceptRestored(configuration);
+  process.stdout.write(`Accepted as they are. Whoever follows the feed begins anew, with epoch ${epoch}.\n`);
+  if (lost > 0) process.stdout.write(`Of ${lost} persons the vault has no key: what was personal of them is lost.\n`);
+  return 0;
+};
+
 const dispatch = async (args: readonly string[], environment: Environment): Promise<number> => {
   const options = {
     help: { type: 'boolean', short: 'h' },
@@ -83,6 +92,7 @@ const dispatch = async (args: readonly string[], environment: Environment): Prom
   if (command === 'lists') return lists(verb, names, environment);
   if (command === 'admin' && verb === 'recover' && names.length === 0)
     return recover(values.email ?? null, environment);
+  if (command === 'restore' && verb === 'accept' && names.length === 0) return acceptRestored(environment);
   throw new UsageError(command === undefined ? 'no command given' : `no such command: ${positionals.join(' ')}`);
 };
 

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createMemoryBus } from '../adapters/memory/bus.ts';
 import { nodeCryptography } from '../adapters/node/crypto.ts';
@@ -9,7 +9,7 @@ import { lockFolder } from '../adapters/sqlite/folderLock.ts';
 import { openLists, readBuilds } from '../adapters/sqlite/lists.ts';
 import { openVault, readVault } from '../adapters/sqlite/vault.ts';
 import type { Clock } from '../commands/environment.ts';
-import { requireOneInstallation, WrongStores } from '../commands/firstStart.ts';
+import { requireOneInstallation, requireSameInstallation, WrongStores } from '../commands/firstStart.ts';
 import type { Bus } from '../commands/ports/bus.ts';
 import type { EventStore } from '../commands/ports/eventStore.ts';
 import type { Lists } from '../commands/ports/lists.ts';
@@ -52,8 +52,12 @@ const noEvents = { readStream: async () => ({ events: [], end: true }), readAt: 
 const noLog = { ...noEvents, readAll: async () => ({ events: [], position: null, end: true }), close: () => {} };
 const noVault = { get: async () => null, find: async () => [], close: () => {} };
 
+/** `whole`: of one installation and one time. `accepted`: of one installation, both there, whatever their times. */
+export type Demand = 'whole' | 'accepted';
+
 /** Reads the files as they lie there and touches none. @throws StartError, DataRefused */
-const requireWhole = async (
+const requireDemanded = async (
+  demand: Demand,
   files: Files,
   keys: { readonly masterKey: Uint8Array; readonly pepper: Uint8Array },
   clock: Clock,
@@ -63,7 +67,13 @@ const requireWhole = async (
   try {
     const vault = readVault({ file: files.vault, clock }) ?? noVault;
     try {
-      await requireOneInstallation({ ...keys, store, vault, names, crypto: nodeCryptography() });
+      const looked = { ...keys, store, vault, names, crypto: nodeCryptography() };
+      if (demand === 'accepted') {
+        if ((await requireSameInstallation(looked))?.state !== 'ready')
+          throw new StartError(`${files.log} and ${files.vault} hold no installation that was ever started`);
+        return;
+      }
+      await requireOneInstallation(looked);
       await requireCheckpointsInLog(store, vault, await readBuilds(files.lists));
     } finally {
       vault.close();
@@ -95,7 +105,11 @@ const noKey = new Uint8Array(32);
  * Everything in one folder, which is this process's alone until it is closed.
  * @throws DataRefused, UnusableKey, StartError: then nothing was written
  */
-export const openEmbeddedStores = async (configuration: Configuration, clock: Clock): Promise<Stores> => {
+export const openEmbeddedStores = async (
+  configuration: Configuration,
+  clock: Clock,
+  demand: Demand = 'whole',
+): Promise<Stores> => {
   const folder = configuration.data;
   const lock = lockFolder(folder, process.pid);
   const files = {
@@ -110,7 +124,9 @@ export const openEmbeddedStores = async (configuration: Configuration, clock: Cl
   try {
     const given = givenKeys(configuration, files);
     const [masterKey, pepper] = given.map((key) => key?.key ?? noKey);
-    await requireWhole(files, { masterKey: masterKey!, pepper: pepper! }, clock);
+    await requireDemanded(demand, files, { masterKey: masterKey!, pepper: pepper! }, clock);
+    // Lists and snapshots are of the log as it was.
+    if (demand === 'accepted') for (const end of ['', '-wal', '-shm']) rmSync(files.lists + end, { force: true });
     const keys = keysIn(folder).map(({ variable, file }) => findKey(configuration.keys, variable, file, true)!);
     // The vault comes first at the first start: a log without it can only be what is left of an installation.
     const vault = await openVault({ file: files.vault, clock });

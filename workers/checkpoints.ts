@@ -56,6 +56,14 @@ export const requireInLog = async (
   if (event?.id !== checkpoint.eventId) throw new WrongStore(holder, checkpoint.position);
 };
 
+/** Effects whose checkpoint the log does not know begin again from its start, which does no harm. */
+export const forgetUnknownCheckpoints = async (store: Pick<EventStore, 'readAt'>, vault: Vault): Promise<void> => {
+  for (const row of await vault.find(checkpointKind, {}, { after: null, limit: 1000 })) {
+    const { position, eventId } = JSON.parse(row.value) as Checkpoint;
+    if ((await store.readAt(position))?.id !== eventId) await vault.remove(checkpointKind, row.id);
+  }
+};
+
 /**
  * To be asked at the start, before anything is written: do lists and effects stand where this log has been?
  * @throws WrongStore for the first that does not

@@ -2,7 +2,9 @@ import * as assert from 'uvu/assert';
 import { createMemoryVault } from '../../adapters/memory/vault.ts';
 import { nodeCryptography } from '../../adapters/node/crypto.ts';
 import { createWhereMissing, requireOneInstallation, WrongStores } from '../../commands/firstStart.ts';
+import { readMark } from '../../commands/mark.ts';
 import type { Vault } from '../../commands/ports/vault.ts';
+import { acceptRestored } from '../../commands/restore.ts';
 import { isRejection } from '../../domain/decider.ts';
 import { type Accounts, createAccounts } from '../support/accounts.ts';
 import { createBed, seededRandomness } from '../support/commandBed.ts';
@@ -91,6 +93,36 @@ wrong('goes on where those who came since then are erased, and where nobody came
   );
   assert.not(isRejection(erased));
   assert.not(await isRefused(accounts, backup));
+});
+
+wrong('is accepted without sessions, commands begun and what was personal of those whose key is lost', async () => {
+  const accounts = await installed();
+  await accounts.register({ email: 'ada@example.com' });
+  await accounts.handler.flush();
+  const vault = await backupOf(accounts);
+  const userId = await accounts.register({ email: 'grace@example.com' });
+  const row = { value: '{}', person: null, ref: null, expiresAt: null };
+  const many = Array.from({ length: 450 }, (_, n) => ({ ...row, id: `row ${n}` }));
+  await vault.putAll(many.flatMap(({ ...each }) => ['session', 'intent', 'device'].map((kind) => ({ ...each, kind }))));
+  assert.ok(await isRefused(accounts, vault));
+
+  const process = accounts.bed.process({ vault });
+  const { store } = accounts.bed;
+  const { keys, handler, codec } = process;
+  const deps = { store, vault, keys, execute: handler.execute, request: () => accounts.bed.request() };
+  assert.is(await acceptRestored(deps, 'epoch-2'), 1);
+  assert.not(await isRefused(accounts, vault));
+  const left = async (kind: string) => (await vault.find(kind, {}, { after: null, limit: 1000 })).length;
+  assert.equal([await left('session'), await left('intent'), await left('device')], [0, 0, 450]);
+  const { events } = await store.readStream(`user-${userId}`, 0, 1);
+  assert.is((await codec.open(events[0]!)).personal, 'erased');
+  const { events: own } = await store.readStream('installation', 0, 10);
+  const [created, opened] = own;
+  assert.equal(opened?.data, { epoch: 'epoch-2', previousEpoch: created?.data.epoch });
+  assert.is((await readMark(vault))?.eventId, opened?.id);
+
+  assert.is(await acceptRestored(deps, 'epoch-3'), 0, 'and once more');
+  assert.is((await store.readStream('installation', 0, 10)).events.length, 3);
 });
 
 wrong.run();

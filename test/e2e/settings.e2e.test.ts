@@ -85,6 +85,7 @@ settings('operations on a folder without an installation make none', async () =>
     ['lists', 'verify'],
     ['lists', 'rebuild'],
     ['admin', 'recover'],
+    ['restore', 'accept'],
   ]) {
     const data = join(temporaryFolder(), 'data');
     const { code, stdout, stderr } = await keyledger(command, { KEYLEDGER_DATA: data });

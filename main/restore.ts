@@ -1,0 +1,48 @@
+import { randomUUID } from 'node:crypto';
+import { createCore } from '../commands/core.ts';
+import { acceptRestored as accept } from '../commands/restore.ts';
+import { instant } from '../domain/instant.ts';
+import { forgetUnknownCheckpoints } from '../workers/checkpoints.ts';
+import type { Configuration } from './configuration.ts';
+import { environment } from './core.ts';
+import { holdsInstallation } from './embeddedStores.ts';
+import { createLog } from './log.ts';
+import { openStores } from './program.ts';
+import { StartError } from './startError.ts';
+
+/** `keyledger restore accept`, while no server runs. @throws StartError */
+export const acceptRestored = async (
+  configuration: Configuration,
+): Promise<{ readonly epoch: string; readonly lost: number }> => {
+  if (!holdsInstallation(configuration.data))
+    throw new StartError(`KEYLEDGER_DATA: ${configuration.data} holds no installation`);
+  const stores = await openStores(configuration, 'accepted');
+  const { store, vault } = stores;
+  const log = createLog(configuration.logLevel);
+  try {
+    const { keys, handler } = createCore({
+      ...environment,
+      ...stores,
+      processId: randomUUID(),
+      afterAppend: async () => {},
+      report: (error, doing) => log.warn({ err: error }, doing),
+    });
+    const request = () => ({
+      at: instant(environment.clock.now()),
+      actor: { kind: 'cli', id: null } as const,
+      ip: null,
+      userAgent: null,
+      requestId: null,
+      correlationId: randomUUID(),
+      causationId: null,
+      idempotency: null,
+      ifMatch: null,
+    });
+    await forgetUnknownCheckpoints(store, vault);
+    const epoch = randomUUID();
+    const lost = await accept({ store, vault, keys, execute: handler.execute, request }, epoch);
+    return { epoch, lost };
+  } finally {
+    await stores.close();
+  }
+};
