@@ -61,7 +61,10 @@ rounds('leaves no folder behind, also where a round fails', async () => {
       },
     }),
   };
-  await measure(failing, () => {}).then(assert.unreachable, ({ message }) => assert.is(message, 'broken'));
+  await measure(failing, () => {}).then(
+    () => assert.unreachable(),
+    ({ message }) => assert.is(message, 'broken'),
+  );
   assert.is(folders.length, 1);
   assert.not(existsSync(folders[0]!));
 });
