@@ -12,6 +12,7 @@ import { type AdminUsersContext, adminUserRoutes } from './resources/admin/users
 import { apiKeyRoutes, type OwnKeysContext } from './resources/apiKeys.ts';
 import type { AuditContext } from './resources/audit/context.ts';
 import { auditRoutes } from './resources/audit.ts';
+import { type DeleteAccountContext, deleteAccountRoutes } from './resources/deleteAccount.ts';
 import { documentRoutes } from './resources/documents.ts';
 import { type HealthContext, healthRoutes } from './resources/health.ts';
 import { meRoutes } from './resources/me.ts';
@@ -40,7 +41,8 @@ export type RoutesContext = OwnKeysContext &
   SessionContext &
   SessionsContext &
   ProfileContext &
-  PasswordContext & {
+  PasswordContext &
+  DeleteAccountContext & {
     /** Of this program. */
     readonly version: string;
   };
@@ -53,6 +55,7 @@ export const allRoutes = (context: RoutesContext): readonly Route[] => {
     ...meRoutes(context),
     ...profileRoutes(context),
     ...passwordRoutes(context),
+    ...deleteAccountRoutes(context),
     ...apiKeyRoutes(context),
     ...scopeRoutes(context),
     ...policyRoutes(context),

@@ -12,6 +12,7 @@ import { scopeRoutes } from '../../api/resources/admin/scopes.ts';
 import { serviceTokenRoutes } from '../../api/resources/admin/serviceTokens.ts';
 import { adminUserRoutes } from '../../api/resources/admin/users.ts';
 import { apiKeyRoutes } from '../../api/resources/apiKeys.ts';
+import { deleteAccountRoutes } from '../../api/resources/deleteAccount.ts';
 import { meRoutes } from '../../api/resources/me.ts';
 import { passwordRoutes } from '../../api/resources/password.ts';
 import { profileRoutes } from '../../api/resources/profile.ts';
@@ -133,6 +134,7 @@ export const startTestApp = async (options: { readonly publicUrl?: string } = {}
     ...meRoutes(shared),
     ...profileRoutes(shared),
     ...passwordRoutes(shared),
+    ...deleteAccountRoutes({ ...shared, identity, sessions, cookies }),
     ...apiKeyRoutes({
       ...shared,
       history,

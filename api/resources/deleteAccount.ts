@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import type { Execute } from '../../commands/command.ts';
+import type { Identity } from '../../commands/identity.ts';
+import type { Sessions } from '../../commands/sessions.ts';
+import type { UserCommands } from '../../commands/users.ts';
+import { isRejection } from '../../domain/decider.ts';
+import type { Cookies } from '../cookies.ts';
+import { type Route, route } from '../route.ts';
+import { forgetSession, secretText } from './session.ts';
+
+export type DeleteAccountContext = {
+  readonly execute: Execute;
+  readonly commands: Pick<UserCommands, 'deleteUser'>;
+  readonly identity: Pick<Identity, 'confirm'>;
+  readonly sessions: Pick<Sessions, 'endAll'>;
+  readonly cookies: Cookies;
+};
+
+/** A person's own account. */
+export const deleteAccountRoutes = (context: DeleteAccountContext): readonly Route[] => [
+  route({
+    method: 'POST',
+    path: '/v1/profile/delete',
+    summary: 'Delete your account: your keys and sessions end at once, and nobody brings them back',
+    tag: 'Profile',
+    access: 'session',
+    body: z
+      .strictObject({
+        password: secretText
+          .optional()
+          .meta({ description: 'Needed unless it was shown within the last five minutes.' }),
+      })
+      .default({}),
+    answers: { 202: null },
+    command: {
+      command: 'DeleteUser',
+      stream: 'roles, user-<id>',
+      events: ['AdministratorRemoved', 'UserDeleted'],
+      message: 'owner',
+      rejections: [
+        'reauthentication-required',
+        'reauthentication-failed',
+        'externally-managed',
+        'too-many-requests',
+        'last-administrator',
+        'conflict',
+      ],
+    },
+    handle: async ({ caller, body, command }) => {
+      const { userId } = caller;
+      const request = command();
+      const unconfirmed = await context.identity.confirm(caller, body.password, request);
+      if (unconfirmed !== null) return unconfirmed;
+      const outcome = await context.execute(context.commands.deleteUser, { userId, reason: null }, request);
+      if (isRejection(outcome)) return outcome;
+      await context.sessions.endAll(userId);
+      const { position, replayed } = outcome;
+      return { status: 202, position, replayed, headers: forgetSession(context.cookies) };
+    },
+  }),
+];
