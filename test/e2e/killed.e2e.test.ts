@@ -157,6 +157,17 @@ const checkKeys = async (book: Book, { owners, service }: Cast) => {
   }
 };
 
+/** Whoever got no answer asked too late: nothing was begun and not answered. */
+const checkNothingUnanswered = async (book: Book, { owners }: Cast) => {
+  for (const owner of owners) {
+    const found = await keysOf(owner);
+    for (const { name, made, deletion } of book.keys.filter((key) => key.owner === owner)) {
+      if (made === null) assert.equal(ofName(found, name), [], `${name} was made, and nobody was told`);
+      if (deletion === 'asked') assert.is(ofName(found, name)[0]?.status, 'active', name);
+    }
+  }
+};
+
 const checkUsers = async (book: Book, { admin }: Cast) => {
   for (const asked of book.users.filter(({ made }) => made === null)) {
     const made = expectStatus(await asked.make(), 201);
@@ -185,31 +196,30 @@ const checkRegisters = async (registers: readonly Register[]) => {
   }
 };
 
-/** Sixteen writers, and the process is gone as soon as so many answers were given. */
-const writeUntilKilled = async (
-  server: Server,
-  book: Book,
-  cast: Cast,
-  registers: readonly Register[],
-  round: number,
+/** Sixteen writers, and the process is told to end as soon as so many more answers were given. */
+const writeUntil = async (
+  signal: 'SIGKILL' | 'SIGTERM',
+  answers: number,
+  { server, cast, registers, book }: { server: Server; cast: Cast; registers: readonly Register[]; book: Book },
 ) => {
   const { admin, owners } = cast;
+  const enough = book.answers + answers;
+  const names = `r${enough}`;
+  let failed = false;
   const writing = Promise.all([
     ...Array.from({ length: 11 }, (_, writer) =>
-      writeKeys(book, owners[writer % owners.length]!, `r${round} w${writer}`),
+      writeKeys(book, owners[writer % owners.length]!, `${names} w${writer}`),
     ),
-    ...Array.from({ length: 2 }, (_, writer) => writeUsers(book, admin, `r${round} u${writer}`)),
+    ...Array.from({ length: 2 }, (_, writer) => writeUsers(book, admin, `${names} u${writer}`)),
     ...registers.map((register) => writeRegister(book, register)),
   ]);
-  const failed = { error: null as unknown };
-  writing.catch((error: unknown) => {
-    failed.error = error;
+  writing.catch(() => {
+    failed = true;
   });
-  const enough = book.answers + 20 + 7 * round;
-  while (book.answers < enough && failed.error === null) await setImmediate();
-  const { signal } = await server.stop('SIGKILL');
-  assert.is(signal, 'SIGKILL');
+  while (book.answers < enough && !failed) await setImmediate();
+  const ended = await server.stop(signal);
   await writing;
+  return ended;
 };
 
 killed(
@@ -226,16 +236,24 @@ killed(
 
     for (let round = 1; round <= rounds; round += 1) {
       const ending = await endSome(server, cast, round);
-      const act = ending.act();
+      await ending.act();
       ended.push(ending.check);
-      await act;
-      await writeUntilKilled(server, book, cast, registers, round);
+      const { signal } = await writeUntil('SIGKILL', 20 + 7 * round, { server, cast, registers, book });
+      assert.is(signal, 'SIGKILL');
       server = await startServer(environment);
       for (const check of ended) await check();
       await checkKeys(book, cast);
       await checkUsers(book, cast);
       await checkRegisters(registers);
     }
+
+    const asked = await writeUntil('SIGTERM', 50, { server, cast, registers, book });
+    assert.equal([asked.code, asked.stderr], [0, ''], 'asked to end, it ends in order');
+    server = await startServer(environment);
+    await checkNothingUnanswered(book, cast);
+    await checkKeys(book, cast);
+    await checkUsers(book, cast);
+    await checkRegisters(registers);
 
     assert.ok(book.keys.length > 300, `${book.keys.length} keys`);
     assert.is((await server.stop()).code, 0, server.log());
