@@ -32,9 +32,20 @@ export const heartbeat = (n: number) => ({
 const told = (n: number): BusEvent => ({ kind: 'message', message: message(n) });
 const beat = (n: number): BusEvent => ({ kind: 'heartbeat', heartbeat: heartbeat(n) });
 
-/** What every bus must do. Each test has a bus of its own. */
-export const busBehaviours = (name: string, open: () => Promise<BusHarness>): void => {
+/**
+ * What every bus must do. Each test has a bus of its own.
+ * @param server why there is none, and what to do when the tests are done
+ */
+export const busBehaviours = (
+  name: string,
+  open: () => Promise<BusHarness>,
+  server: { readonly missing: string | null; readonly after: () => Promise<unknown> } | null = null,
+): void => {
   const test = suite(`bus: ${name}`);
+  if (server !== null) {
+    test.skipUnless(server.missing);
+    test.after(async () => void (await server.after()));
+  }
   let harness: BusHarness;
   let bus: Bus;
 

@@ -1,0 +1,52 @@
+import { NatsError } from 'nats';
+import { Failure, failedWith } from '../../commands/failure.ts';
+
+/** NATS is there and must not be used as it is: for whoever starts the process, in one line. Trying again does not help. */
+export class NatsRefused extends Error {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'NatsRefused';
+  }
+}
+
+const wrongLastSequence = 10071;
+const streamNotFound = 10059;
+const streamNameInUse = 10058;
+const messageNotFound = 10037;
+
+const apiError = (error: unknown): number | null =>
+  error instanceof NatsError ? (error.api_error?.err_code ?? null) : null;
+
+export const isOutOfStep = (error: unknown): boolean => apiError(error) === wrongLastSequence;
+export const isNoStream = (error: unknown): boolean => apiError(error) === streamNotFound;
+export const isStreamThere = (error: unknown): boolean => apiError(error) === streamNameInUse;
+export const isNoMessage = (error: unknown): boolean => apiError(error) === messageNotFound;
+
+/** It may yet work. */
+export const isUnavailable = (error: unknown): boolean =>
+  failedWith(error, 'bus-unavailable') || failedWith(error, 'store-unavailable');
+
+export const unavailable = (why: string, cause?: unknown): Failure =>
+  new Failure('bus-unavailable', `NATS: ${why}`, { cause });
+
+/** What callers of the port get to see. */
+export const asFailure = (error: unknown): unknown => {
+  if (!(error instanceof NatsError)) return error;
+  if (isOutOfStep(error)) return new Failure('bus-out-of-step', 'another publisher was faster', { cause: error });
+  return unavailable(error.message, error);
+};
+
+/** While the process runs, a stream that is not as it must be is one that takes nothing. */
+export const asUnavailable = (error: unknown): unknown =>
+  error instanceof NatsRefused ? unavailable(error.message, error) : error;
+
+// JetStream off here, or for this account; another stream with these subjects; no room; more replicas than servers.
+const settled = new Set([10039, 10076, 10065, 10047, 10074]);
+
+/** At the start: what trying again does not help against. @returns null for everything else */
+export const refusalIn = (error: unknown): NatsRefused | null => {
+  if (error instanceof NatsRefused) return error;
+  const cause = error instanceof Failure ? error.cause : error;
+  const isRefusal = cause instanceof NatsError && (cause.isPermissionError() || settled.has(apiError(cause) ?? 0));
+  return isRefusal ? new NatsRefused(cause.message, { cause }) : null;
+};
