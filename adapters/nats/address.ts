@@ -12,7 +12,13 @@ export type NatsAddress = {
 const parameters: ReadonlySet<string> = new Set(['tlsCaFile', 'tlsCertFile', 'tlsKeyFile', 'replicas']);
 
 /** @returns the part of a URL's user information as it was meant */
-const decoded = (part: string): string | undefined => (part === '' ? undefined : decodeURIComponent(part));
+const decoded = (part: string): string | undefined => {
+  try {
+    return part === '' ? undefined : decodeURIComponent(part);
+  } catch {
+    throw new Error('has credentials that cannot be decoded');
+  }
+};
 
 /** A URL for each of several servers, whatever stands only at the first or the last of them. */
 const urlsOf = (text: string): readonly URL[] => {
