@@ -20,6 +20,8 @@ const pageSize = 500;
 const heartbeatMs = 1_000;
 /** Whoever takes over after a crash waits so long. */
 const leaseMs = 3_000;
+/** A bus that is back gets what it missed at once. */
+const longestRetryMs = 1_000;
 /** How often one that stands by asks. */
 const standByMs = 1_000;
 
@@ -157,6 +159,7 @@ export const publisher = (parts: PublisherParts): Worker => {
 
   return worker(parts, name, step, {
     position: () => place?.after ?? null,
+    longestRetryMs,
     lastly: async () => {
       if (leased) await vault.releaseLease(name, processId);
     },

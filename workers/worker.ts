@@ -40,13 +40,18 @@ const longestGoodbyeMs = 900;
 
 /**
  * Repeats a step until it is told to stop. A step that fails is logged and tried again, each time after twice as long,
- * at most half a minute: whatever is wrong outside, the process goes on.
+ * at most half a minute or what `more` says: whatever is wrong outside, the process goes on.
  */
 export const worker = (
   parts: WorkerParts,
   name: string,
   step: (signal: AbortSignal) => Promise<Pause>,
-  more: { readonly position?: () => string | null; readonly lastly?: () => Promise<void> } = {},
+  more: {
+    readonly position?: () => string | null;
+    readonly lastly?: () => Promise<void>;
+    /** Where half a minute is too long. */
+    readonly longestRetryMs?: number;
+  } = {},
 ): Worker => {
   const { clock, scheduler, log } = parts;
   let state: WorkerState = { status: 'starting', failures: 0, lastError: null, lastSuccessAt: null };
@@ -70,7 +75,7 @@ export const worker = (
       // Whoever stops everything closes the stores under a step that takes long.
       if (signal.aborted) return 0;
       failed(error);
-      return Math.min(lastRetryMs, firstRetryMs * 2 ** Math.min(state.failures - 1, 20));
+      return Math.min(more.longestRetryMs ?? lastRetryMs, firstRetryMs * 2 ** Math.min(state.failures - 1, 20));
     }
   };
 

@@ -3,60 +3,20 @@ import { createMemoryBus } from '../../adapters/memory/bus.ts';
 import { Failure } from '../../commands/failure.ts';
 import type { Bus, BusEvent, Heartbeat } from '../../commands/ports/bus.ts';
 import type { RevocationMessage } from '../../domain/revocation.ts';
-import { createFeed } from '../../projections/feed/feed.ts';
-import { feedPage } from '../../projections/feed/feedPage.ts';
-import type { Proof } from '../../projections/provenIndex.ts';
 import { type PublisherParts, publisher } from '../../workers/publisher.ts';
-import { type Bed, createBed } from '../support/commandBed.ts';
+import { createBed } from '../support/commandBed.ts';
 import { createGate } from '../support/faultyEventStore.ts';
-import { recorded } from '../support/given.ts';
 import { suite } from '../support/suite.ts';
+import { createToldIndex, positionOf as position } from '../support/toldIndex.ts';
 import { runUntil, until, workerParts } from '../support/workerBed.ts';
 
 const test = suite('publisher');
-
-const position = (n: number) => n.toString(16).padStart(16, '0');
-
-/** An index that is told what the log holds, and when its end was proven. */
-const createIndex = (bed: Bed) => {
-  const feed = createFeed(undefined, 10_000);
-  let count = 0;
-  let proof: Proof | null = null;
-  const push = (type: string, data: object) => {
-    count += 1;
-    feed.apply({
-      ...recorded({ type, data }, count, 'keyring-u1'),
-      eventId: `event-${count}`,
-      position: position(count),
-    });
-  };
-  push('InstallationCreated', { epoch: 'e1' });
-  return {
-    index: {
-      feed: () => feed,
-      feedPage: (after: string | null, limit: number) => feedPage(feed, async () => null, after, limit),
-      proof: () => proof,
-      position: () => position(count),
-      onProof: () => () => {},
-      halted: () => null,
-    } satisfies PublisherParts['index'],
-    revoke: (times = 1) => {
-      for (let n = 0; n < times; n++) push('ApiKeyRevoked', { keyId: `k${count}`, reason: 'owner', note: null });
-    },
-    pass: () => push('ApiKeyRenamed', { keyId: 'k', name: null, description: null }),
-    restore: () => push('EpochOpened', { epoch: 'e2', previousEpoch: 'e1' }),
-    prove: () => {
-      bed.clock.advance(1);
-      proof = { wall: bed.clock.now(), monotonic: bed.clock.monotonic() };
-    },
-  };
-};
 
 const codec = {} as never;
 
 const setUp = () => {
   const bed = createBed();
-  const log = createIndex(bed);
+  const log = createToldIndex(bed.clock);
   const bus = createMemoryBus();
   const messages: RevocationMessage[] = [];
   const heartbeats: Heartbeat[] = [];
