@@ -5,4 +5,7 @@ import { commandLine } from './commandLine.ts';
 // full collections clean up. Their garbage keeps alive what it points to, and verifying costs half as much again.
 setFlagsFromString('--no-allocation-site-pretenuring');
 
+// Whoever read what this writes may be gone, as after `| head`: that ends neither a server nor an operation half way.
+for (const out of [process.stdout, process.stderr]) out.on('error', () => {});
+
 process.exitCode = await commandLine(process.argv.slice(2), process.env);

@@ -29,8 +29,11 @@ const hidden = [
 export type { Logger };
 
 /** JSON lines on standard error: standard output is for what a person or a script waits for. */
-export const createLog = (level: string): Logger =>
-  pino(
+export const createLog = (level: string): Logger => {
+  const destination = pino.destination({ fd: 2, sync: true });
+  // There is nowhere left to tell it, and whoever asks whether a key is good must not suffer from it.
+  destination.on('error', () => {});
+  return pino(
     {
       level,
       base: { pid: process.pid },
@@ -41,8 +44,9 @@ export const createLog = (level: string): Logger =>
       },
       serializers: { err: describeError },
     },
-    pino.destination({ fd: 2, sync: true }),
+    destination,
   );
+};
 
 // A driver's error may carry the statement's parameters in other fields: only these three are written.
 const describeError = (error: unknown): unknown =>

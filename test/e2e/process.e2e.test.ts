@@ -1,15 +1,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { adminPassword, type Client, clientOf, expectStatus, firstAdministrator, signIn } from '../support/client.ts';
 import { copyOf, fingerprint } from '../support/dataFolder.ts';
-import { initialPassword, keyledger, type Server, startServer } from '../support/server.ts';
+import { initialPassword, keyledger, launchServer, type Server, startServer } from '../support/server.ts';
 import { suite } from '../support/suite.ts';
 import { temporaryFolder } from '../support/temporaryFolder.ts';
 
@@ -71,7 +72,7 @@ const halfSent = async (url: string, path: string, body: string, agent: Agent) =
 };
 
 const logLine = async (server: Server, text: string) => {
-  while (!server.log().includes(text)) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (!server.log().includes(text)) await sleep(20);
 };
 
 life('SIGTERM: streams end, what is in flight is answered, idle connections hold nothing, exit 0', async (context) => {
@@ -143,6 +144,18 @@ life('SIGTERM: who never ends their request does not hold the process', async (c
     assert.instance(cut, Error);
     agent.destroy();
   });
+});
+
+life('goes on where nobody reads its log any more', async () => {
+  const environment = { KEYLEDGER_DATA: join(temporaryFolder(), 'data'), KEYLEDGER_LOG_LEVEL: 'trace' };
+  const { child, ended } = launchServer(environment);
+  child.stdout.destroy();
+  child.stderr.destroy();
+  const control = join(environment.KEYLEDGER_DATA, 'control');
+  while (!existsSync(control) && child.exitCode === null) await sleep(20);
+  assert.is((await keyledger(['lists', 'rebuild'], environment)).code, 0);
+  child.kill('SIGTERM');
+  assert.is((await ended).code, 0);
 });
 
 life('lists verify and rebuild through the running server, while it works on', async (context) => {
