@@ -111,13 +111,15 @@ export const createHandler = (deps: HandlerDeps): Handler => {
       const secret = outcome.secret ? { ...outcome.secret, text: ended(outcome) ? null : outcome.secret.text } : null;
       const actor = personOfActor(request.actor);
       const persons = actor === null ? [...running.persons] : [...running.persons, actor];
-      kept = await intents
-        .answer(held, { command, body, position, result, secret }, persons)
-        // What is done is done: a repeat finds it by the events' ids.
-        .catch((error: unknown) => {
-          report(error, `keeping the answer of ${command}`);
-          return true;
-        });
+      const keep = () => intents.answer(held, { command, body, position, result, secret }, persons);
+      // What is done is done: a repeat finds it by the events' ids. Where nothing was left to do there are none to find.
+      kept =
+        running.appended === null
+          ? await persistently(waiting, keep)
+          : await keep().catch((error: unknown) => {
+              report(error, `keeping the answer of ${command}`);
+              return true;
+            });
     };
     try {
       const outcome = await once(job, running, settle);
@@ -145,7 +147,9 @@ export const createHandler = (deps: HandlerDeps): Handler => {
   ): Promise<Outcome<R>> => {
     const found = await intents.look(held.id);
     if (found?.state === 'answered') return repeatedAnswer<R>(found.answer);
-    if (found === null && repeated) return outcome;
+    // Refused and forgotten, if by a write whose answer got lost: were it run again now, nothing would hold off a repeat.
+    const forgotten = found === null && (repeated || (isRejection(outcome) && held.intent.body !== ''));
+    if (forgotten) return outcome;
     await scheduler.sleep(elsewhereMs);
     const mine = found?.state === 'begun' ? await intents.takeOver(found, deps.processId) : held;
     return withIntent(mine ?? held, request, true, run);

@@ -153,7 +153,9 @@ export const createIntents = (deps: {
       if (value === null) return vault.remove(kind, id, version);
       const expiresAt = clock.now() + keptMs;
       const row = { kind, id, value, person: persons[0] ?? null, ref: answer.secret?.keyId ?? null, expiresAt };
-      return (await vault.put(row, version)).put;
+      const result = await vault.put(row, version);
+      // Another run that was refused has forgotten the command: what was done is to be known all the same.
+      return result.put || (result.current === null && (await vault.put(row, 'absent')).put);
     },
 
     forget: ({ id, version }) => vault.remove(kind, id, version),

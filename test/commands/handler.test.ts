@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import type { Outcome } from '../../commands/command.ts';
-import { failedWith } from '../../commands/failure.ts';
+import { Failure, failedWith } from '../../commands/failure.ts';
 import { readMark } from '../../commands/mark.ts';
 import { isRejection } from '../../domain/decider.ts';
 import type { Json } from '../../domain/json.ts';
@@ -579,6 +579,71 @@ handling('a worker finishes only what is old enough, not running, and known', as
   assert.is((await store.readStream(`user-${p}`, 0, 10)).events.length, 1);
   assert.is((await store.readStream('tally', 0, 10)).events.length, 1);
   assert.is((await store.readStream(`tally-${p}`, 0, 10)).events.length, 1);
+});
+
+handling('what was refused and forgotten is not run again because the vault did not say so', async () => {
+  const { process, request, vault, store } = bed();
+  const other = process().handler;
+  const first = done(await other.execute(addNote, { person: p, text: 'one' }, request()));
+  let forgotten = 0;
+  const lossy = vaultWithFaults(vault, ({ name, of }) => {
+    if (name !== 'remove' || of[0] !== 'intent') return undefined;
+    forgotten += 1;
+    if (forgotten > 1) return undefined;
+    // Meanwhile the reason for the refusal is gone.
+    return {
+      after: async () => {
+        await other.execute(removeNote, { person: p, id: first.result.id }, request());
+        throw new Failure('store-unavailable', 'answer lost as planned');
+      },
+    };
+  });
+  const { handler } = process({ vault: lossy });
+  const again = () => handler.execute(addNote, { person: p, text: 'one' }, request({ key: 'k' }));
+  assert.is(code(await again()), 'api-key-name-taken');
+  assert.is((await store.readStream(`user-${p}`, 0, 10)).events.length, 2);
+  const made = done(await again());
+  const repeated = done(await again());
+  assert.equal([made.replayed, repeated.replayed], [false, true]);
+  assert.equal(repeated.secret, made.secret);
+  assert.is((await store.readStream(`user-${p}`, 0, 10)).events.length, 3);
+});
+
+handling('what was done is kept although somebody forgot the command meanwhile', async () => {
+  const { process, request, vault } = bed();
+  let answers = 0;
+  const robbed = vaultWithFaults(vault, ({ name, of }) => {
+    if (name !== 'put' || of[0].kind !== 'intent' || of[1] === 'absent') return undefined;
+    answers += 1;
+    const { id } = of[0];
+    return answers === 1 ? { before: () => vault.remove('intent', id) } : undefined;
+  });
+  const again = (deps = {}) =>
+    process(deps).handler.execute(addNote, { person: p, text: 'one' }, request({ key: 'k' }));
+  const made = done(await again({ vault: robbed }));
+  const repeated = done(await again());
+  assert.equal([repeated.replayed, repeated.result.id, repeated.secret], [true, made.result.id, made.secret]);
+});
+
+handling('an answer to nothing done is kept before it is given, or not given', async () => {
+  const { process, request, vault, store } = bed();
+  const first = done(await process().handler.execute(addNote, { person: p, text: 'one' }, request()));
+  const input = { person: p, id: first.result.id };
+  done(await process().handler.execute(removeNote, input, request()));
+  let failing = Number.POSITIVE_INFINITY;
+  const faulty = vaultWithFaults(vault, ({ name, of }) => {
+    if (name !== 'put' || of[0].kind !== 'intent' || of[1] === 'absent') return undefined;
+    failing -= 1;
+    return failing >= 0 ? 'fail' : undefined;
+  });
+  const { handler } = process({ vault: faulty });
+  const again = () => handler.execute(removeNote, input, request({ key: 'k' }));
+  assert.ok(failedWith(await failure(again()), 'store-unavailable'));
+  failing = 1;
+  done(await again());
+  done(await process().handler.execute(addNote, { person: p, text: 'one' }, request()));
+  assert.is(done(await again()).replayed, true);
+  assert.is((await store.readStream(`user-${p}`, 0, 10)).events.length, 3);
 });
 
 handling.run();

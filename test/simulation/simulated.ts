@@ -1,0 +1,224 @@
+import { nodeCryptography } from '../../adapters/node/crypto.ts';
+import { apiKeyCommands } from '../../commands/apiKeys.ts';
+import { claimCommands } from '../../commands/claims.ts';
+import type { Command, Outcome, Request } from '../../commands/command.ts';
+import { emailAddresses } from '../../commands/emailAddresses.ts';
+import { failedWith } from '../../commands/failure.ts';
+import { keySecrets } from '../../commands/keySecrets.ts';
+import { settingsCommands } from '../../commands/settings.ts';
+import { userCommands } from '../../commands/users.ts';
+import { isRejection } from '../../domain/decider.ts';
+import type { KeyId, UserId } from '../../domain/ids.ts';
+import type { Json } from '../../domain/json.ts';
+import { chances } from '../support/chances.ts';
+import { createBed, orderlyScheduler } from '../support/commandBed.ts';
+import { hashOf } from '../support/fakeHasher.ts';
+import { type Fault, withFaults } from '../support/faultyEventStore.ts';
+import { vaultWithFaults } from '../support/faultyVault.ts';
+
+/** A key that somebody was told of. */
+export type ToldKey = {
+  readonly id: KeyId;
+  readonly ownerId: UserId;
+  readonly text: string;
+  /** When it was told, in turns. */
+  readonly at: number;
+};
+
+/** What clients were told, and what they tried: all that anybody outside knows of what happened. */
+export type Told = {
+  readonly users: Map<UserId, string>;
+  readonly keys: Map<KeyId, ToldKey>;
+  /** Somebody may have ended these, whether they heard of it or not. */
+  readonly maybeEnded: Set<KeyId | UserId>;
+  /** Somebody was told that these have ended. */
+  readonly ended: Set<KeyId>;
+  /** To be asked again: whoever asks again is told the same. */
+  readonly answers: {
+    readonly ask: () => Promise<Outcome<Json>>;
+    readonly answer: Outcome<Json>;
+    readonly what: string;
+  }[];
+};
+
+export type Simulation = Awaited<ReturnType<typeof simulate>>;
+
+export const mostKeys = 5;
+
+const crypto = nodeCryptography();
+
+/**
+ * Three processes with the real commands over stores that fail or lose their answers, processes that die at any moment
+ * and are started again, and impatient clients that ask another one. Everything follows from the seed.
+ * @param faulty how likely a call of a store fails, 0..1
+ */
+export const simulate = async (seed: number, faulty: number, turns: number) => {
+  const chance = chances(seed);
+  const below = (n: number) => Math.floor(chance() * n);
+  const one = <T>(of: readonly T[]): T | undefined => of[below(of.length)];
+  const bed = createBed({ folds: { snapshotEvery: 5, pageSize: 4 } });
+  const scheduler = orderlyScheduler(bed.clock);
+  let calm = true;
+
+  const start = () => {
+    const life = { over: false };
+    const fault = (): Fault | undefined => {
+      if (life.over) return 'fail';
+      if (calm || chance() >= faulty) return undefined;
+      return chance() < 0.5 ? 'fail' : 'lost';
+    };
+    const store = withFaults(bed.store, { append: fault, read: () => (fault() ? 'fail' : undefined) });
+    const vault = vaultWithFaults(bed.vault, fault);
+    const core = bed.process({ store, vault, scheduler });
+    const addresses = emailAddresses({ crypto, purposeKeys: core.purposeKeys });
+    const commands = {
+      ...apiKeyCommands({ crypto, secrets: keySecrets(vault, core.boxes) }),
+      ...userCommands({ addresses }),
+      ...settingsCommands,
+      ...claimCommands,
+    };
+    const registry = Object.fromEntries(
+      Object.values(commands)
+        .filter(({ several }) => several)
+        .map((command) => [command.name, command as never]),
+    );
+    return { ...core, life, commands, registry };
+  };
+  type Process = ReturnType<typeof start>;
+  type Choose<I, R extends Json> = (commands: Process['commands']) => Command<I, R>;
+
+  const processes = [start(), start(), start()];
+  const someone = () => processes[below(processes.length)]!;
+  let turn = 0;
+  let requests = 0;
+  const told: Told = { users: new Map(), keys: new Map(), maybeEnded: new Set(), ended: new Set(), answers: [] };
+
+  const ask = <I, R extends Json>(choose: Choose<I, R>, input: I, request: Request) => {
+    const { commands, handler } = someone();
+    return handler.execute(choose(commands), input, request);
+  };
+
+  /** Asks until there is an answer, or the client loses patience. Null: nobody knows what came of it. */
+  const insist = async <I, R extends Json>(choose: Choose<I, R>, input: I): Promise<Outcome<R> | null> => {
+    requests += 1;
+    const request = bed.request({ key: `key ${requests}` });
+    for (let patience = 1 + below(12); patience > 0; patience -= 1) {
+      try {
+        const answer = await ask(choose, input, request);
+        if (isRejection(answer) && answer.rejected === 'idempotency-in-progress') continue;
+        told.answers.push({
+          ask: () => ask(choose, input, request),
+          answer,
+          what: `${choose(processes[0]!.commands).name} ${JSON.stringify(input)}`,
+        });
+        return answer;
+      } catch (error) {
+        if (!failedWith(error, 'store-unavailable')) throw error;
+      }
+    }
+    return null;
+  };
+
+  const done = <R extends Json>(outcome: Outcome<R> | null) =>
+    outcome === null || isRejection(outcome) ? null : outcome;
+
+  const register = async (email: string, roles: readonly string[]) => {
+    const outcome = await insist(({ registerUser }) => registerUser, {
+      kind: 'human',
+      email,
+      passwordHash: hashOf('a password'),
+      externalProvider: null,
+      mustChangePassword: false,
+      invite: false,
+      profile: {},
+      roles,
+      groups: [],
+      organizations: [],
+    } as const);
+    const made = done(outcome);
+    if (made) told.users.set(made.result.userId, email.toLowerCase());
+  };
+
+  const tell = (ownerId: UserId, made: { result: { keyId: KeyId }; secret?: { text: string } } | null) => {
+    if (made?.secret === undefined) return;
+    const { keyId: id } = made.result;
+    told.keys.set(id, { id, ownerId, text: made.secret.text, at: turn });
+  };
+
+  const somebody = () => one([...told.users.keys()]);
+  const someKey = () => one([...told.keys.values()]);
+
+  const turnOff = async (userId: UserId) => {
+    const began = turn;
+    told.maybeEnded.add(userId);
+    const name = chance() < 0.8 ? 'deactivateUser' : 'deleteUser';
+    const off = done(await insist((commands) => commands[name], { userId, reason: null }));
+    if (!off) return;
+    for (const key of told.keys.values()) if (key.ownerId === userId && key.at < began) told.ended.add(key.id);
+  };
+
+  const rotate = async ({ id: keyId, ownerId }: ToldKey) => {
+    told.maybeEnded.add(keyId);
+    const graceSeconds = one([0, 60])!;
+    const rotated = done(await insist((commands) => commands.rotateKey, { ownerId, keyId, graceSeconds }));
+    if (rotated && graceSeconds === 0) told.ended.add(keyId);
+    tell(ownerId, rotated);
+  };
+
+  const revoke = async ({ id: keyId, ownerId }: ToldKey) => {
+    told.maybeEnded.add(keyId);
+    const input = { ownerId, keyId, reason: 'owner', note: null } as const;
+    if (done(await insist((commands) => commands.revokeKey, input))) told.ended.add(keyId);
+  };
+
+  const act = async (): Promise<void> => {
+    const what = chance();
+    const userId = somebody();
+    const key = someKey();
+    if (what < 0.1) return register(`${one(['Ada', 'ada', 'GRACE', 'grace', 'Ken'])}@example.com`, ['member']);
+    if (userId === undefined) return;
+    if (what < 0.5) {
+      const input = { ownerId: userId, name: `name ${below(4)}` };
+      return tell(userId, done(await insist((commands) => commands.createApiKey, input)));
+    }
+    if (what < 0.6) return turnOff(userId);
+    if (what < 0.7) return void (await insist((commands) => commands.reactivateUser, { userId }));
+    if (what < 0.78) {
+      const roles = chance() < 0.6 ? ['member', 'admin'] : ['member'];
+      return void (await insist((commands) => commands.editUser, { userId, roles }));
+    }
+    if (key === undefined) return;
+    return what < 0.9 ? revoke(key) : rotate(key);
+  };
+
+  const shake = async (): Promise<void> => {
+    if (chance() < 0.2) bed.clock.advance(below(40_000));
+    if (chance() < 0.15) {
+      const n = below(processes.length);
+      processes[n]!.life.over = true;
+      processes[n] = start();
+    }
+    if (chance() < 0.2) {
+      const { handler, registry } = someone();
+      await handler.finishIntents(registry, 0).catch((error: unknown) => {
+        if (!failedWith(error, 'store-unavailable')) throw error;
+      });
+    }
+  };
+
+  const change = {
+    preset: 'helmut',
+    scoped: false,
+    uniqueNames: true,
+    maxKeysPerUser: mostKeys,
+    maxGraceSeconds: 60,
+  } as const;
+  await insist((commands) => commands.changeKeyPolicy, { change });
+  await register('root@example.com', ['admin']);
+  calm = false;
+  for (turn = 1; turn <= turns; turn += 1)
+    await Promise.all([shake(), ...Array.from({ length: 1 + below(4) }, () => act())]);
+  calm = true;
+
+  return { ...bed, told, last: start() };
+};
