@@ -51,7 +51,7 @@ export const openNatsBus = async (options: NatsBusOptions): Promise<Bus> => {
   try {
     await publishing.last();
   } catch (error) {
-    const refusal = refusalIn(error);
+    const refusal = refusalIn(error, connection.hasJetStream());
     if (refusal !== null || !isUnavailable(error)) {
       await close();
       throw refusal ?? error;

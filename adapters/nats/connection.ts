@@ -14,6 +14,8 @@ export type Connection = {
   readonly link: () => Link;
   /** Calls with the client, now or as soon as there is one. @returns undoes it */
   readonly attach: (use: (nc: NatsConnection) => () => void) => () => void;
+  /** Whether the server says so. */
+  readonly hasJetStream: () => boolean;
   readonly isClosed: () => boolean;
   /** What was sent is received by the server, what was received is given to subscribers. */
   readonly close: () => Promise<void>;
@@ -165,6 +167,8 @@ export const openConnection = async (
         undo();
       };
     },
+
+    hasJetStream: () => client?.info?.jetstream === true,
 
     isClosed: () => closing.signal.aborted,
 

@@ -1,4 +1,4 @@
-import { NatsError } from 'nats';
+import { ErrorCode, NatsError } from 'nats';
 import { Failure, failedWith } from '../../commands/failure.ts';
 
 /** NATS is there and must not be used as it is: for whoever starts the process, in one line. Trying again does not help. */
@@ -43,9 +43,18 @@ export const asUnavailable = (error: unknown): unknown =>
 // JetStream off here, or for this account; another stream with these subjects; no room; more replicas than servers.
 const settled = new Set([10039, 10076, 10065, 10047, 10074]);
 
-/** At the start: what trying again does not help against. @returns null for everything else */
-export const refusalIn = (error: unknown): NatsRefused | null => {
+/** Nobody listens where the question went. */
+const isUnanswered = (error: unknown): boolean =>
+  error instanceof Failure && error.cause instanceof NatsError && error.cause.code === ErrorCode.NoResponders;
+
+/**
+ * At the start: what trying again does not help against.
+ * @param hasJetStream whether the server says that it has it
+ * @returns null for everything else
+ */
+export const refusalIn = (error: unknown, hasJetStream: boolean): NatsRefused | null => {
   if (error instanceof NatsRefused) return error;
+  if (isUnanswered(error) && !hasJetStream) return new NatsRefused('the server has no JetStream', { cause: error });
   const cause = error instanceof Failure ? error.cause : error;
   const isRefusal = cause instanceof NatsError && (cause.isPermissionError() || settled.has(apiError(cause) ?? 0));
   return isRefusal ? new NatsRefused(cause.message, { cause }) : null;

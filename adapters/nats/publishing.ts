@@ -1,5 +1,5 @@
 import { headers, type JetStreamClient } from 'nats';
-import { Failure } from '../../commands/failure.ts';
+import { Failure, failedWith } from '../../commands/failure.ts';
 import type { MessageSignatures, Signed } from '../../commands/ports/bus.ts';
 import type { Position } from '../../commands/ports/eventStore.ts';
 import type { RevocationMessage } from '../../domain/revocation.ts';
@@ -40,10 +40,8 @@ const put = async ({ stream, sign, source }: Batch, message: RevocationMessage, 
     headers: head,
     expect: { lastSequence: after, streamName },
   });
-  if (!duplicate) return;
   // The server looks for the id before it looks at the sequence.
-  if (seq > after) throw outOfStep('another publisher has put this message there');
-  throw unavailable(`the stream lost message ${message.id} and will not take it again until it has forgotten it`);
+  if (duplicate) throw outOfStep(`the stream has taken message ${message.id} before, as number ${seq}`);
 };
 
 /** All at once, in order: where one is not taken, none after it is. */
@@ -77,6 +75,16 @@ export const createPublishing = (parts: {
     return known;
   };
 
+  /** Where it is refused although the stream still stands there, its caller could do nothing but try for ever. */
+  const putFirst = async (link: Link, batch: Batch, message: RevocationMessage, after: number) => {
+    try {
+      await putAll(link, batch, [message], after);
+    } catch (error) {
+      if (!failedWith(error, 'bus-out-of-step') || (await look()).sequence !== after) throw error;
+      throw unavailable(`${error.message}; it has lost it since, and takes it again when it has forgotten it`, error);
+    }
+  };
+
   return {
     /** Also makes and checks the stream. @throws NatsRefused where it is there with other settings */
     last: async () => (await look()).last,
@@ -97,7 +105,7 @@ export const createPublishing = (parts: {
       };
       known = null;
       // The first alone: whoever is out of step hears of it before the rest, which plain subscribers would get all the same.
-      await putAll(link, batch, [first], sequence);
+      await putFirst(link, batch, first, sequence);
       for (let from = 1; from < messages.length; from += inFlight)
         await putAll(link, batch, messages.slice(from, from + inFlight), sequence + from);
       const { epoch, position } = messages.at(-1)!;

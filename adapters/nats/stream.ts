@@ -16,7 +16,8 @@ export const streamName = 'KEYLEDGER_REVOCATIONS';
 
 const subjects = `${revocations}.>`;
 const weekMs = 7 * 24 * 3_600_000;
-const duplicatesMs = 120_000;
+// Short: the sequence is the fence, and an emptied stream does not take again what it remembers.
+const duplicatesMs = 2_000;
 export const answerMs = 5_000;
 
 // What the stream must be: a stream that is there and is another is the operator's, and is not changed behind their back.

@@ -60,12 +60,15 @@ const spawned = async (file: string): Promise<{ readonly child: ChildProcess; re
 };
 
 /** @param settings more of the server's configuration: users, TLS */
-export const startNats = async (settings = ''): Promise<NatsServer> => {
+export const startNats = async (settings = '', { jetStream = true } = {}): Promise<NatsServer> => {
   const folder = temporaryFolder();
   const store = join(folder, 'store');
   const file = join(folder, 'nats.conf');
   const configured = (port: number) =>
-    writeFileSync(file, `listen: "127.0.0.1:${port}"\njetstream { store_dir: "${store}" }\n${settings}\n`);
+    writeFileSync(
+      file,
+      `listen: "127.0.0.1:${port}"\n${jetStream ? `jetstream { store_dir: "${store}" }` : ''}\n${settings}\n`,
+    );
   configured(-1);
   let { child, port } = await spawned(file);
   configured(port);

@@ -1,5 +1,7 @@
 import { connect } from 'nats';
 import { type NatsBusOptions, openNatsBus } from '../../../adapters/nats/bus.ts';
+import { signedOf } from '../../../adapters/nats/signature.ts';
+import { streamName } from '../../../adapters/nats/stream.ts';
 import { nodeSignatures } from '../../../adapters/node/ed25519.ts';
 import { systemScheduler } from '../../../adapters/node/scheduler.ts';
 import type { MessageSignatures } from '../../../commands/ports/bus.ts';
@@ -32,4 +34,44 @@ export const deleteStream = async (url: string) => {
   } finally {
     await nc.close();
   }
+};
+
+export type Kept = {
+  readonly sequence: number;
+  readonly subject: string;
+  readonly bytes: Uint8Array;
+  readonly text: string;
+  readonly header: (name: string) => string | undefined;
+};
+
+/** Looks at a server past the bus. */
+export const lookAt = async (url: string) => {
+  const nc = await connect({ servers: url });
+  const jsm = await nc.jetstreamManager();
+  return {
+    nc,
+    streams: jsm.streams,
+    /** Everything in the stream, oldest first. */
+    kept: async (): Promise<readonly Kept[]> => {
+      const { state } = await jsm.streams.info(streamName);
+      const kept: Kept[] = [];
+      for (let seq = state.first_seq; seq <= state.last_seq && state.messages > 0; seq++) {
+        const { subject, data, header } = await jsm.streams.getMessage(streamName, { seq });
+        kept.push({
+          sequence: seq,
+          subject,
+          bytes: data,
+          text: Buffer.from(data).toString(),
+          header: (name) => header?.get(name),
+        });
+      }
+      return kept;
+    },
+    close: () => nc.close(),
+  };
+};
+
+export const isSigned = ({ bytes, header }: Pick<Kept, 'bytes' | 'header'>): boolean => {
+  const signed = signedOf(header('Keyledger-Signature'));
+  return signed !== null && signed.keyId === 'k1' && ed25519.verify(publicKey, bytes, signed.signature);
 };
