@@ -10,9 +10,11 @@ import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { adminPassword, type Client, clientOf, expectStatus, firstAdministrator, signIn } from '../support/client.ts';
 import { copyOf, fingerprint } from '../support/dataFolder.ts';
+import { eventsIn } from '../support/logFile.ts';
 import { initialPassword, keyledger, launchServer, type Server, startServer } from '../support/server.ts';
 import { suite } from '../support/suite.ts';
 import { temporaryFolder } from '../support/temporaryFolder.ts';
+import { type Book, type Register, writeRegister, writeUsers } from '../support/writers.ts';
 
 const life = suite<{ made: string }>('the process');
 
@@ -158,22 +160,62 @@ life('goes on where nobody reads its log any more', async () => {
   assert.is((await ended).code, 0);
 });
 
-life('lists verify and rebuild through the running server, while it works on', async (context) => {
-  await withServer(context, async (server, admin) => {
-    const environment = { KEYLEDGER_DATA: server.data };
-    const verified = await keyledger(['lists', 'verify'], environment);
-    assert.is(verified.stdout, 'The lists equal a replay of the log.\n', verified.stderr);
-    assert.is(verified.code, 0);
-    assert.match(verified.stderr, /^users .*100 %/m, 'progress');
-    const rebuilt = await keyledger(['lists', 'rebuild', 'users', 'apiKeys'], environment);
-    assert.is(rebuilt.stdout, 'The lists are filled anew.\n', rebuilt.stderr);
-    assert.is(rebuilt.code, 0);
-    const unknown = await keyledger(['lists', 'rebuild', 'cats'], environment);
-    assert.is(unknown.code, 1);
-    assert.match(unknown.stderr, /^keyledger: [^\n]*cats[^\n]*\n$/);
-    const { items } = expectStatus(await admin.get('/v1/admin/api-keys?status=active,revoked'), 200).body;
-    assert.is(items.length, 3);
+/** Users come, keys are renamed and groups change as fast as it goes, until the server ends. */
+const busy = async (server: Server, admin: Client, book: Book) => {
+  const ada = await signIn(server, 'ada@example.com', password);
+  const { items } = expectStatus(await ada.get('/v1/api-keys'), 200).body;
+  const { id } = expectStatus(await ada.get('/v1/profile'), 200).body;
+  const register = (write: Register['write']): Register => ({
+    name: '',
+    values: Number.MAX_SAFE_INTEGER,
+    write,
+    read: async () => 0,
+    asked: 0,
+    answered: 0,
   });
+  const renaming = items.map((key: { id: string }) =>
+    register((value) => ada.patch(`/v1/api-keys/${key.id}`, { name: `name ${value}` })),
+  );
+  const grouping = register((value) => admin.patch(`/v1/admin/users/${id}`, { groups: [`group ${value}`] }));
+  const all: Register[] = [...renaming, grouping];
+  return Promise.all([
+    ...all.map((one) => writeRegister(book, one)),
+    writeUsers(book, admin, 'busy one'),
+    writeUsers(book, admin, 'busy two'),
+  ]);
+};
+
+life('lists verify and rebuild through the running server, while it is written to', async (context) => {
+  const data = copyOf(context.made);
+  const environment = { KEYLEDGER_DATA: data };
+  const server = await startServer(environment);
+  const admin = await signIn(server, 'admin@localhost', adminPassword);
+  expectStatus(await admin.put('/v1/admin/policy', { nameEditable: true }), 200);
+  const book: Book = { keys: [], users: [], answers: 0 };
+  const writing = busy(server, admin, book);
+  while (book.answers < 20) await sleep(5);
+
+  const verified = await keyledger(['lists', 'verify'], environment);
+  assert.is(verified.stdout, 'The lists equal a replay of the log.\n', verified.stderr);
+  assert.is(verified.code, 0);
+  assert.match(verified.stderr, /^users .*100 %/m, 'progress');
+  const rebuilt = await keyledger(['lists', 'rebuild'], environment);
+  assert.is(rebuilt.stdout, 'The lists are filled anew.\n', rebuilt.stderr);
+  assert.is(rebuilt.code, 0);
+  const answers = book.answers;
+  while (book.answers < answers + 20) await sleep(5);
+  const again = await keyledger(['lists', 'verify'], environment);
+  assert.is(again.stdout, 'The lists equal a replay of the log.\n', again.stderr);
+  const unknown = await keyledger(['lists', 'rebuild', 'cats'], environment);
+  assert.is(unknown.code, 1);
+  assert.match(unknown.stderr, /^keyledger: [^\n]*cats[^\n]*\n$/);
+
+  assert.is((await server.stop()).code, 0, server.log());
+  await writing;
+  const after = await keyledger(['lists', 'verify'], environment);
+  assert.is(after.code, 0, after.stdout);
+  const names = eventsIn(join(data, 'log.sqlite')).filter(({ type }) => type === 'UserRegistered');
+  assert.ok(names.length >= book.users.filter(({ made }) => made !== null).length);
 });
 
 life('lists verify and rebuild on the folder of a stopped server; a difference is told and mended', async (context) => {

@@ -28,6 +28,8 @@ const wrong: readonly (readonly [{ readonly [variable: string]: string }, RegExp
   [{ KEYLEDGER_FORWARD_AUTH_FROM: '::1/129' }, /CIDR/],
   [{ KEYLEDGER_LOG_LEVEL: 'loud' }, /must be fatal/],
   [{ KEYLEDGER_ROLE: 'everything' }, /must be all, api or worker/],
+  [{ KEYLEDGER_ROLE: 'worker' }, /embedded/],
+  [{ KEYLEDGER_EVENTSTORE: 'esdb://localhost:2113' }, /embedded/],
   [{ KEYLEDGER_EVENTSTORE: 'localhost:2113' }, /esdb:\/\//],
   [{ KEYLEDGER_MONGODB: 'localhost' }, /mongodb:\/\//],
   [{ KEYLEDGER_NATS: 'http://localhost:4222' }, /nats:\/\//],
