@@ -41,7 +41,7 @@ const live = () =>
 const ageMs = ({ reader, clock }: HealthContext): number | null => {
   const proof = reader.proof();
   if (proof === null) return null;
-  return Math.max(0, clock.now() - proof.wall, clock.monotonic() - proof.monotonic);
+  return Math.round(Math.max(0, clock.now() - proof.wall, clock.monotonic() - proof.monotonic));
 };
 
 /** The reason is of this program's own words: the index sees nothing that is sealed. */
@@ -90,7 +90,7 @@ const checks = z.object({
       ok: z.boolean(),
       position: z.string().nullable(),
       provenAt: instant.nullable(),
-      ageMs: z.number().nullable(),
+      ageMs: z.int().nullable(),
       halted: z
         .object({ reason: z.string(), position: z.string(), eventId: z.string(), type: z.string() })
         .nullable()
