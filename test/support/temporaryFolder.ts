@@ -1,6 +1,16 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A new, empty folder, to be removed by whoever asked for it. */
-export const temporaryFolder = (): string => mkdtempSync(join(tmpdir(), 'keyledger-'));
+const made: string[] = [];
+
+process.on('exit', () => {
+  for (const folder of made) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+});
+
+/** A new, empty folder, which goes when this process ends. */
+export const temporaryFolder = (): string => {
+  const folder = mkdtempSync(join(tmpdir(), 'keyledger-'));
+  made.push(folder);
+  return folder;
+};
