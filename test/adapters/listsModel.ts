@@ -4,16 +4,26 @@ import type { Change, Condition, Document, Query, Sort } from '../../commands/po
 import type { Json } from '../../domain/json.ts';
 import { suite } from '../support/suite.ts';
 import { batch, type ListsHarness, schema } from './listsSuite.ts';
+import type { TestServer } from './vaultSuite.ts';
 
 /** Random changes and queries, on lists and on plain arrays that are filtered and sorted as naively as can be. */
-export const listsModel = (name: string, open: () => Promise<ListsHarness>, numRuns: number): void => {
+export const listsModel = (
+  name: string,
+  open: () => Promise<ListsHarness>,
+  numRuns: number,
+  server: TestServer | null = null,
+): void => {
   const test = suite(`lists: ${name}: against a model`);
+  if (server !== null) test.skipUnless(server.missing);
   let harness: ListsHarness;
 
   test.before(async () => {
     harness = await open();
   });
-  test.after(() => harness.dispose());
+  test.after(async () => {
+    await harness.dispose();
+    await server?.after();
+  });
 
   test('holds, finds and sorts what plain arrays do, page by page', async () => {
     const { lists } = harness;

@@ -2,6 +2,7 @@ import * as assert from 'uvu/assert';
 import { failedWith } from '../../commands/failure.ts';
 import type { Batch, Build, Change, ListSchema, Lists, ParkedStream, Query } from '../../commands/ports/lists.ts';
 import { suite } from '../support/suite.ts';
+import type { TestServer } from './vaultSuite.ts';
 
 /** Lists to test, and how to get them again after they were closed, where they outlive that. */
 export type ListsHarness = {
@@ -33,8 +34,16 @@ export const batch = (n: number, changes: readonly Change[], more: Partial<Batch
 const all: Query = { where: [], sort: [], after: null, limit: 1000 };
 
 /** What every lists store must do. Each test has lists of its own. */
-export const listsBehaviours = (name: string, open: () => Promise<ListsHarness>): void => {
+export const listsBehaviours = (
+  name: string,
+  open: () => Promise<ListsHarness>,
+  server: TestServer | null = null,
+): void => {
   const test = suite(`lists: ${name}`);
+  if (server !== null) {
+    test.skipUnless(server.missing);
+    test.after(async () => void (await server.after()));
+  }
   let harness: ListsHarness;
   let lists: Lists;
   let build: Build;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import type { Expectation, VaultRow, VaultWrite } from '../../commands/ports/vault.ts';
 import { suite } from '../support/suite.ts';
-import type { VaultHarness } from './vaultSuite.ts';
+import type { TestServer, VaultHarness } from './vaultSuite.ts';
 
 type Operation =
   | { readonly do: 'put'; readonly row: VaultWrite; readonly expect: 'absent' | 'any' | 'standing' | 'earlier' }
@@ -22,8 +22,17 @@ const id = fc.constantFrom('a', 'b', 'ä', '\uffee', '\u{1f511}');
 const owner = fc.constantFrom(null, 'p', 'q');
 
 /** Random operations on a vault and on an array of rows, which afterwards hold the same. */
-export const vaultModel = (name: string, open: () => Promise<VaultHarness>, numRuns: number): void => {
+export const vaultModel = (
+  name: string,
+  open: () => Promise<VaultHarness>,
+  numRuns: number,
+  server: TestServer | null = null,
+): void => {
   const test = suite(`vault: ${name}: against a model`);
+  if (server !== null) {
+    test.skipUnless(server.missing);
+    test.after(async () => void (await server.after()));
+  }
 
   test('holds what a plain array holds', async () => {
     await fc.assert(

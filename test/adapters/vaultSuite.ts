@@ -22,9 +22,20 @@ export const row = (id: string, fields: Partial<VaultWrite> = {}): VaultWrite =>
   ...fields,
 });
 
+/** Why there is no server, and what to do when the tests are done. */
+export type TestServer = { readonly missing: string | null; readonly after: () => Promise<unknown> };
+
 /** What every vault must do. Each test has a vault of its own. */
-export const vaultBehaviours = (name: string, open: () => Promise<VaultHarness>): void => {
+export const vaultBehaviours = (
+  name: string,
+  open: () => Promise<VaultHarness>,
+  server: TestServer | null = null,
+): void => {
   const test = suite(`vault: ${name}`);
+  if (server !== null) {
+    test.skipUnless(server.missing);
+    test.after(async () => void (await server.after()));
+  }
   let harness: VaultHarness;
   let vault: Vault;
   let clock: ManualClock;

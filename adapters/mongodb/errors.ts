@@ -1,0 +1,33 @@
+import { MongoError, MongoInvalidArgumentError, MongoServerError } from 'mongodb';
+import { Failure } from '../../commands/failure.ts';
+
+const duplicateKey = 11000;
+// What the server says to a document that it will not take, today or tomorrow: its size, its depth, its names.
+const unstorable = new Set([2, 15, 52, 57, 10334, 17280, 17419, 17420]);
+
+export const isDuplicate = (error: unknown): boolean =>
+  error instanceof MongoServerError && error.code === duplicateKey;
+
+/**
+ * What callers of a port get to see: a `Failure` where MongoDB could not answer. A mistake in what it was asked, or a
+ * document that it refuses, stays the error that it is. The driver's own messages may quote documents: none is passed on.
+ */
+export const asFailure = (error: unknown): unknown => {
+  if (!(error instanceof MongoError)) return error;
+  const what = describe(error);
+  if (error instanceof MongoInvalidArgumentError) return error;
+  if (error instanceof MongoServerError && unstorable.has(Number(error.code))) return new Error(`MongoDB: ${what}`);
+  return new Failure('store-unavailable', `MongoDB: ${what}`);
+};
+
+const describe = (error: MongoError): string =>
+  error instanceof MongoServerError ? `${error.name} ${error.code ?? ''} ${error.codeName ?? ''}`.trim() : error.name;
+
+/** Runs what asks the driver. @throws as `asFailure` says */
+export const asked = async <Answer>(work: () => Promise<Answer>): Promise<Answer> => {
+  try {
+    return await work();
+  } catch (error) {
+    throw asFailure(error);
+  }
+};
