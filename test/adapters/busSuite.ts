@@ -34,18 +34,11 @@ const beat = (n: number): BusEvent => ({ kind: 'heartbeat', heartbeat: heartbeat
 
 /**
  * What every bus must do. Each test has a bus of its own.
- * @param server why there is none, and what to do when the tests are done
+ * @param missing why its server is not there
  */
-export const busBehaviours = (
-  name: string,
-  open: () => Promise<BusHarness>,
-  server: { readonly missing: string | null; readonly after: () => Promise<unknown> } | null = null,
-): void => {
+export const busBehaviours = (name: string, open: () => Promise<BusHarness>, missing: string | null = null): void => {
   const test = suite(`bus: ${name}`);
-  if (server !== null) {
-    test.skipUnless(server.missing);
-    test.after(async () => void (await server.after()));
-  }
+  test.skipUnless(missing);
   let harness: BusHarness;
   let bus: Bus;
 

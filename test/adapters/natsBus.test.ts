@@ -1,17 +1,21 @@
-import { givenNats, type NatsServer, noNats, startNats } from '../servers/nats.ts';
+import { givenNats, noNats, startNats } from '../servers/nats.ts';
 import { busBehaviours } from './busSuite.ts';
 import { deleteStream, openBus } from './nats/parts.ts';
 
-let own: NatsServer | null = null;
+const onGiven = async (url: string) => {
+  await deleteStream(url);
+  const bus = await openBus(url);
+  return { bus, dispose: bus.close };
+};
 
-busBehaviours(
-  'NATS',
-  async () => {
-    if (givenNats === null) own ??= await startNats();
-    const url = givenNats ?? own!.url;
-    await deleteStream(url);
-    const bus = await openBus(url);
-    return { bus, dispose: bus.close };
-  },
-  { missing: noNats, after: async () => own?.stop() },
-);
+const onItsOwn = async () => {
+  const server = await startNats();
+  const bus = await openBus(server.url);
+  const dispose = async () => {
+    await bus.close();
+    await server.stop();
+  };
+  return { bus, dispose };
+};
+
+busBehaviours('NATS', () => (givenNats === null ? onItsOwn() : onGiven(givenNats)), noNats);

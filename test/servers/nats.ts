@@ -20,7 +20,7 @@ export type NatsServer = {
 };
 
 /** One that is there already, and that no test may stop: everything in it may be deleted. */
-export const givenNats: string | null = process.env.KEYLEDGER_TEST_NATS ?? null;
+export const givenNats: string | null = process.env.KEYLEDGER_TEST_NATS || null;
 
 // Debian puts it where only root looks.
 const program =

@@ -7,7 +7,7 @@ import { type NatsServer, noNatsToStop, startNats } from '../../servers/nats.ts'
 import { eventually } from '../../support/eventually.ts';
 import { suite } from '../../support/suite.ts';
 import { heartbeat, message } from '../busSuite.ts';
-import { deleteStream, isSigned, lookAt, oneKey, openBus } from './parts.ts';
+import { isSigned, lookAt, oneKey, openBus } from './parts.ts';
 
 const test = suite('NATS: the stream');
 test.skipUnless(noNatsToStop);
@@ -15,12 +15,12 @@ test.skipUnless(noNatsToStop);
 let server: NatsServer;
 let raw: Awaited<ReturnType<typeof lookAt>>;
 
-test.before(async () => {
+// A server of its own for each: one that is told to delete and make the same stream again and again does not always.
+test.before.each(async () => {
   server = await startNats();
   raw = await lookAt(server.url);
 });
-test.before.each(() => deleteStream(server.url));
-test.after(async () => {
+test.after.each(async () => {
   await raw.close();
   await server.stop();
 });
