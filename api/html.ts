@@ -30,10 +30,11 @@ const style = `
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 0 auto; padding: 1rem 1.5rem 4rem; }
 code, pre { font: 0.875em/1.5 ui-monospace, monospace; }
 pre { overflow-x: auto; padding: 0.75rem; border: 1px solid color-mix(in srgb, currentColor 20%, transparent); border-radius: 6px; }
-table { border-collapse: collapse; width: 100%; }
+table { border-collapse: collapse; display: block; overflow-x: auto; }
 th, td { text-align: left; vertical-align: top; padding: 0.25rem 1rem 0.25rem 0; border-bottom: 1px solid color-mix(in srgb, currentColor 15%, transparent); }
 section { border-top: 1px solid color-mix(in srgb, currentColor 25%, transparent); margin-top: 1.5rem; }
-h3 { margin-bottom: 0.25rem; overflow-wrap: anywhere; }
+h3, li, summary { overflow-wrap: anywhere; }
+h3 { margin-bottom: 0.25rem; }
 details { margin: 0.5rem 0; }
 summary { cursor: pointer; }
 .quiet { color: color-mix(in srgb, currentColor 65%, transparent); }
