@@ -64,6 +64,12 @@ export type Handler = {
   readonly flush: () => Promise<void>;
 };
 
+/** Kept by a write whose own answer got lost, or by another run that did the same. */
+const isAnswerOf = (kept: Answer, outcome: Outcome<Json>): boolean =>
+  !isRejection(outcome) &&
+  kept.position === outcome.position &&
+  JSON.stringify(kept.result) === JSON.stringify(outcome.result);
+
 /** How much time a run elsewhere gets to come to its end before its command is looked at again. */
 const elsewhereMs = 50;
 
@@ -111,15 +117,13 @@ export const createHandler = (deps: HandlerDeps): Handler => {
       const secret = outcome.secret ? { ...outcome.secret, text: ended(outcome) ? null : outcome.secret.text } : null;
       const actor = personOfActor(request.actor);
       const persons = actor === null ? [...running.persons] : [...running.persons, actor];
-      const keep = () => intents.answer(held, { command, body, position, result, secret }, persons);
-      // What is done is done: a repeat finds it by the events' ids. Where nothing was left to do there are none to find.
-      kept =
-        running.appended === null
-          ? await persistently(waiting, keep)
-          : await keep().catch((error: unknown) => {
-              report(error, `keeping the answer of ${command}`);
-              return true;
-            });
+      const answer = { command, body, position, result, secret };
+      kept = await persistently(waiting, () => intents.answer(held, answer, persons)).catch((error: unknown) => {
+        // What is done is done: a repeat finds it by the events' ids. Where nothing was left to do there are none to find.
+        if (running.appended === null) throw error;
+        report(error, `keeping the answer of ${command}`);
+        return true;
+      });
     };
     try {
       const outcome = await once(job, running, settle);
@@ -146,7 +150,8 @@ export const createHandler = (deps: HandlerDeps): Handler => {
     repeated: boolean,
   ): Promise<Outcome<R>> => {
     const found = await intents.look(held.id);
-    if (found?.state === 'answered') return repeatedAnswer<R>(found.answer);
+    if (found?.state === 'answered')
+      return isAnswerOf(found.answer, outcome) ? outcome : repeatedAnswer<R>(found.answer);
     // Refused and forgotten, if by a write whose answer got lost: were it run again now, nothing would hold off a repeat.
     const forgotten = found === null && (repeated || (isRejection(outcome) && held.intent.body !== ''));
     if (forgotten) return outcome;

@@ -3,7 +3,7 @@ import { apiKeyCommands } from '../../commands/apiKeys.ts';
 import { claimCommands } from '../../commands/claims.ts';
 import type { Command, Outcome, Request } from '../../commands/command.ts';
 import { emailAddresses } from '../../commands/emailAddresses.ts';
-import { failedWith } from '../../commands/failure.ts';
+import { Failure, failedWith } from '../../commands/failure.ts';
 import { keySecrets } from '../../commands/keySecrets.ts';
 import { settingsCommands } from '../../commands/settings.ts';
 import { userCommands } from '../../commands/users.ts';
@@ -93,9 +93,12 @@ export const simulate = async (seed: number, faulty: number, turns: number) => {
   let requests = 0;
   const told: Told = { users: new Map(), keys: new Map(), maybeEnded: new Set(), ended: new Set(), answers: [] };
 
-  const ask = <I, R extends Json>(choose: Choose<I, R>, input: I, request: Request) => {
-    const { commands, handler } = someone();
-    return handler.execute(choose(commands), input, request);
+  const ask = async <I, R extends Json>(choose: Choose<I, R>, input: I, request: Request) => {
+    const { commands, handler, life } = someone();
+    const answer = await handler.execute(choose(commands), input, request);
+    // Whoever is dead answers nobody, whatever it was about to say.
+    if (life.over) throw new Failure('store-unavailable', 'the process died');
+    return answer;
   };
 
   /** Asks until there is an answer, or the client loses patience. Null: nobody knows what came of it. */
