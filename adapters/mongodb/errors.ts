@@ -1,4 +1,4 @@
-import { MongoError, MongoInvalidArgumentError, MongoServerError } from 'mongodb';
+import { MongoBulkWriteError, MongoError, MongoInvalidArgumentError, MongoServerError } from 'mongodb';
 import { Failure } from '../../commands/failure.ts';
 
 const duplicateKey = 11000;
@@ -31,3 +31,10 @@ export const asked = async <Answer>(work: () => Promise<Answer>): Promise<Answer
     throw asFailure(error);
   }
 };
+
+/** Of many insertions at once, none failed but those of what was there already. */
+export const isOnlyDuplicates = (error: unknown): boolean =>
+  error instanceof MongoBulkWriteError &&
+  isDuplicate(error) &&
+  [error.writeErrors].flat().every(({ code }) => code === duplicateKey) &&
+  error.result.getWriteConcernError() === undefined;
