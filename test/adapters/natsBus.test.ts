@@ -1,9 +1,9 @@
-import { givenNats, noNats, startNats } from '../servers/nats.ts';
+import { deleteStreams, givenNats, noNats, startNats } from '../servers/nats.ts';
 import { busBehaviours } from './busSuite.ts';
-import { deleteStream, openBus } from './nats/parts.ts';
+import { openBus } from './nats/parts.ts';
 
 const onGiven = async (url: string) => {
-  await deleteStream(url);
+  await deleteStreams(url);
   const bus = await openBus(url);
   return { bus, dispose: bus.close };
 };

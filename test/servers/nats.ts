@@ -1,7 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { connect } from 'nats';
+import { eventually } from '../support/eventually.ts';
 import { temporaryFolder } from '../support/temporaryFolder.ts';
+import { dockerWith } from './docker.ts';
 
 /** A NATS of a test's own, with JetStream, its port the same for as long as it is used. */
 export type NatsServer = {
@@ -11,29 +15,50 @@ export type NatsServer = {
   /** Ends it at once, as a crash does; what it stored stays. */
   readonly kill: () => Promise<void>;
   /** Stops it in the middle of whatever it does: its connections stay open and nobody answers. */
-  readonly pause: () => void;
-  readonly resume: () => void;
+  readonly pause: () => Promise<void>;
+  readonly resume: () => Promise<void>;
   /** Starts it again after `kill`. @param empty without what it had stored */
   readonly start: (empty?: boolean) => Promise<void>;
   /** Ends it and removes everything. */
   readonly stop: () => Promise<void>;
 };
 
+export type NatsSettings = {
+  /** More of the server's configuration: users, TLS. */
+  readonly more?: string;
+  readonly jetStream?: boolean;
+};
+
+const image = 'nats:2.12';
+
 /** One that is there already, and that no test may stop: everything in it may be deleted. */
 export const givenNats: string | null = process.env.KEYLEDGER_TEST_NATS || null;
 
-// Debian puts it where only root looks.
+// Debian puts it where only root looks; .ci/run builds it where there is no Debian.
 const program =
-  [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/bin']
+  [
+    ...(process.env.PATH ?? '').split(delimiter),
+    '/usr/sbin',
+    join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'keyledger'),
+  ]
     .map((folder) => join(folder, 'nats-server'))
     .find((file) => existsSync(file)) ?? null;
 
+const docker = givenNats === null ? await dockerWith(image) : null;
+
 /** Why a test that stops its server cannot run; null where it can. */
-export const noNatsToStop: string | null = program === null ? 'no program nats-server on PATH' : null;
+export const noNatsToStop: string | null =
+  docker === null && program === null ? 'neither a Docker engine nor nats-server on PATH' : null;
 
 /** Why no test can run that needs NATS; null where they can. */
 export const noNats: string | null =
   givenNats === null ? noNatsToStop && `KEYLEDGER_TEST_NATS is not set, ${noNatsToStop}` : null;
+
+const configuration = (address: string, store: string, { more = '', jetStream = true }: NatsSettings) =>
+  [`listen: "${address}"`, jetStream ? `jetstream { store_dir: "${store}" }` : '', more, ''].join('\n');
+
+export const startNats = (settings: NatsSettings = {}): Promise<NatsServer> =>
+  docker === null ? startProgram(settings) : startContained(settings);
 
 const running = new Set<ChildProcess>();
 process.on('exit', () => {
@@ -59,16 +84,11 @@ const spawned = async (file: string): Promise<{ readonly child: ChildProcess; re
   return { child, port };
 };
 
-/** @param settings more of the server's configuration: users, TLS */
-export const startNats = async (settings = '', { jetStream = true } = {}): Promise<NatsServer> => {
+const startProgram = async (settings: NatsSettings): Promise<NatsServer> => {
   const folder = temporaryFolder();
   const store = join(folder, 'store');
   const file = join(folder, 'nats.conf');
-  const configured = (port: number) =>
-    writeFileSync(
-      file,
-      `listen: "127.0.0.1:${port}"\n${jetStream ? `jetstream { store_dir: "${store}" }` : ''}\n${settings}\n`,
-    );
+  const configured = (at: number) => writeFileSync(file, configuration(`127.0.0.1:${at}`, store, settings));
   configured(-1);
   let { child, port } = await spawned(file);
   configured(port);
@@ -84,8 +104,8 @@ export const startNats = async (settings = '', { jetStream = true } = {}): Promi
     url: `nats://127.0.0.1:${port}`,
     port,
     kill,
-    pause: () => child.kill('SIGSTOP'),
-    resume: () => child.kill('SIGCONT'),
+    pause: async () => void child.kill('SIGSTOP'),
+    resume: async () => void child.kill('SIGCONT'),
     start: async (empty = false) => {
       if (empty) rmSync(store, { recursive: true, force: true });
       ({ child, port } = await spawned(file));
@@ -95,4 +115,44 @@ export const startNats = async (settings = '', { jetStream = true } = {}): Promi
       rmSync(folder, { recursive: true, force: true });
     },
   };
+};
+
+const startContained = async (settings: NatsSettings): Promise<NatsServer> => {
+  const stored = '/store';
+  const { port, kill, pause, resume, start, remove } = await docker!({
+    port: 4222,
+    files: { '/nats.conf': configuration('0.0.0.0:4222', stored, settings) },
+    command: ['-c', '/nats.conf'],
+    ready: /Server is ready/,
+  });
+  const url = `nats://127.0.0.1:${port}`;
+  const answers = () =>
+    connect({ servers: url, reconnect: false }).then(
+      (nc) => nc.close().then(() => true),
+      (error: Error) => /authorization/i.test(error.message),
+    );
+  return {
+    url,
+    port,
+    kill,
+    pause,
+    resume,
+    start: async (empty = false) => {
+      await start();
+      await eventually(answers);
+      if (empty) await deleteStreams(url);
+    },
+    stop: remove,
+  };
+};
+
+/** Deletes everything that a server holds. */
+export const deleteStreams = async (url: string): Promise<void> => {
+  const nc = await connect({ servers: url });
+  try {
+    const { streams } = await nc.jetstreamManager();
+    for await (const { config } of streams.list()) await streams.delete(config.name);
+  } finally {
+    await nc.close();
+  }
 };

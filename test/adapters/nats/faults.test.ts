@@ -164,7 +164,7 @@ test('what is on its way when the connection is lost fails at once', async () =>
   const server = await serve();
   const bus = await open(server.url);
   await bus.publish([message(1)], null);
-  server.pause();
+  await server.pause();
   const publishing = failure(bus.publish([message(2)], message(1).position));
   const beating = failure(bus.heartbeat(heartbeat(1)));
   const asking = failure(bus.last());
@@ -239,12 +239,12 @@ test('standing still, it is given up; going on, it has every message once', asyn
   const worker = log.run(bus, 'a', createMemoryVault(clock));
   log.revoke(10);
   await eventually(() => stands(bus, positionOf(11)));
-  server.pause();
+  await server.pause();
   log.revoke(10);
   // Its client asks every two seconds whether it is there, and the answer to a message is awaited for five.
   for (let tries = 0; worker.state().failures === 0 && tries < 12; tries++) await scheduler.sleep(1_000);
   assert.match(worker.state().lastError ?? '', /NATS/);
-  server.resume();
+  await server.resume();
   log.revoke(10);
   await eventually(() => stands(bus, positionOf(31)));
   const messages = await inStream(server.url);
@@ -259,10 +259,10 @@ test('closes where nobody answers', async () => {
   const server = await serve();
   const [away, still] = [await openBus(server.url), await openBus(server.url)];
   const events = still.subscribe(new AbortController().signal);
-  server.pause();
+  await server.pause();
   await still.close();
   for await (const event of events) assert.unreachable(`${event.kind} out of nothing`);
-  server.resume();
+  await server.resume();
   await server.kill();
   await away.close();
   assert.ok(failedWith(await failure(away.last()), 'bus-unavailable'));

@@ -25,17 +25,6 @@ export const openBus = (url: string, own: Partial<NatsBusOptions> = {}) =>
     ...own,
   });
 
-/** Deletes everything that a bus left on a server. */
-export const deleteStream = async (url: string) => {
-  const nc = await connect({ servers: url });
-  try {
-    const { streams } = await nc.jetstreamManager();
-    for await (const { config } of streams.list()) await streams.delete(config.name);
-  } finally {
-    await nc.close();
-  }
-};
-
 export type Kept = {
   readonly sequence: number;
   readonly subject: string;

@@ -282,10 +282,12 @@ test('who reads too slowly keeps what it holds, without a gap, and is let go', a
 });
 
 test('a client without the right to publish is told so', async () => {
-  const guarded = await startNats(`authorization { users: [
+  const guarded = await startNats({
+    more: `authorization { users: [
     { user: admin, password: a },
     { user: reader, password: r, permissions: { publish: { deny: ">" } } }
-  ] }`);
+  ] }`,
+  });
   try {
     const login = (user: string) => guarded.url.replace('//', `//${user}@`);
     const bus = await openBus(login('admin:a'));
@@ -307,7 +309,7 @@ test('a client without the right to publish is told so', async () => {
 });
 
 test('a server without JetStream is told so', async () => {
-  const plain = await startNats('', { jetStream: false });
+  const plain = await startNats({ jetStream: false });
   try {
     const error = await failure(openBus(plain.url));
     assert.instance(error, NatsRefused);
