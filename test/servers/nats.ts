@@ -24,8 +24,9 @@ export type NatsServer = {
 };
 
 export type NatsSettings = {
-  /** More of the server's configuration: users, TLS. */
+  /** More of the server's configuration: users, TLS. FILES in it stands for the folder of `files`. */
   readonly more?: string;
+  readonly files?: { readonly [name: string]: string };
   readonly jetStream?: boolean;
 };
 
@@ -54,8 +55,13 @@ export const noNatsToStop: string | null =
 export const noNats: string | null =
   givenNats === null ? noNatsToStop && `KEYLEDGER_TEST_NATS is not set, ${noNatsToStop}` : null;
 
-const configuration = (address: string, store: string, { more = '', jetStream = true }: NatsSettings) =>
-  [`listen: "${address}"`, jetStream ? `jetstream { store_dir: "${store}" }` : '', more, ''].join('\n');
+const configuration = (address: string, folder: string, { more = '', jetStream = true }: NatsSettings) =>
+  [
+    `listen: "${address}"`,
+    jetStream ? `jetstream { store_dir: "${folder}/store" }` : '',
+    more.replaceAll('FILES', folder),
+    '',
+  ].join('\n');
 
 export const startNats = (settings: NatsSettings = {}): Promise<NatsServer> =>
   docker === null ? startProgram(settings) : startContained(settings);
@@ -88,7 +94,8 @@ const startProgram = async (settings: NatsSettings): Promise<NatsServer> => {
   const folder = temporaryFolder();
   const store = join(folder, 'store');
   const file = join(folder, 'nats.conf');
-  const configured = (at: number) => writeFileSync(file, configuration(`127.0.0.1:${at}`, store, settings));
+  const configured = (at: number) => writeFileSync(file, configuration(`127.0.0.1:${at}`, folder, settings));
+  for (const [name, content] of Object.entries(settings.files ?? {})) writeFileSync(join(folder, name), content);
   configured(-1);
   let { child, port } = await spawned(file);
   configured(port);
@@ -118,11 +125,12 @@ const startProgram = async (settings: NatsSettings): Promise<NatsServer> => {
 };
 
 const startContained = async (settings: NatsSettings): Promise<NatsServer> => {
-  const stored = '/store';
+  const folder = '/keyledger';
+  const files = { ...settings.files, 'nats.conf': configuration('0.0.0.0:4222', folder, settings) };
   const { port, kill, pause, resume, start, remove } = await docker!({
     port: 4222,
-    files: { '/nats.conf': configuration('0.0.0.0:4222', stored, settings) },
-    command: ['-c', '/nats.conf'],
+    files: Object.fromEntries(Object.entries(files).map(([name, content]) => [`${folder}/${name}`, content])),
+    command: ['-c', `${folder}/nats.conf`],
     ready: /Server is ready/,
   });
   const url = `nats://127.0.0.1:${port}`;

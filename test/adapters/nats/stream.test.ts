@@ -281,33 +281,6 @@ test('who reads too slowly keeps what it holds, without a gap, and is let go', a
   await bus.close();
 });
 
-test('a client without the right to publish is told so', async () => {
-  const guarded = await startNats({
-    more: `authorization { users: [
-    { user: admin, password: a },
-    { user: reader, password: r, permissions: { publish: { deny: ">" } } }
-  ] }`,
-  });
-  try {
-    const login = (user: string) => guarded.url.replace('//', `//${user}@`);
-    const bus = await openBus(login('admin:a'));
-    await bus.publish([message(1)], null);
-    await bus.close();
-    for (const [who, why] of [
-      ['reader:r', /permissions violation/i],
-      ['admin:wrong', /does not let this user in: .*authorization violation/i],
-      ['', /does not let this user in/],
-    ] as const) {
-      const error = await failure(openBus(login(who)));
-      assert.instance(error, NatsRefused, who);
-      assert.match((error as Error).message, why);
-      assert.not.match((error as Error).message, /wrong/);
-    }
-  } finally {
-    await guarded.stop();
-  }
-});
-
 test('a server without JetStream is told so', async () => {
   const plain = await startNats({ jetStream: false });
   try {
