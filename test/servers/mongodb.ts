@@ -4,6 +4,8 @@ import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { MongoClient } from 'mongodb';
+import { eventually } from '../support/eventually.ts';
+import { dockerWith } from './docker.ts';
 import { oneAtATime } from './oneAtATime.ts';
 
 /** A server of a test's own, at the same address for as long as it is used. */
@@ -29,12 +31,14 @@ const onPath = (name: string): string | null =>
 /** Where .ci/run puts what it built from ferretdb/. */
 const built = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'keyledger', 'ferretdb-1.24.0');
 
+const contained = givenMongo === null ? await dockerWith('mongo:8') : null;
 const mongod = onPath('mongod');
 const ferretdb = existsSync(built) ? built : null;
+const isReal = contained !== null || mongod !== null;
 
 /** Why a test that stops its server cannot run; null where it can. */
 export const noMongoToStop: string | null =
-  mongod === null && ferretdb === null ? 'neither mongod on PATH nor FerretDB built by .ci/run' : null;
+  isReal || ferretdb !== null ? null : 'neither a MongoDB in Docker, nor mongod on PATH, nor FerretDB built by .ci/run';
 
 /** Why no test can run that needs MongoDB; null where they can. */
 export const noMongo: string | null =
@@ -42,7 +46,7 @@ export const noMongo: string | null =
 
 /** Why what only MongoDB itself can show is not shown; null where it is. */
 export const noRealMongo: string | null =
-  givenMongo === null && mongod === null ? 'FerretDB is no MongoDB in this, and there is no other server' : null;
+  givenMongo === null && !isReal ? 'FerretDB is no MongoDB in this, and there is no other server' : null;
 
 const running = new Set<ChildProcess>();
 const folders = new Set<string>();
@@ -116,7 +120,24 @@ const startFerret = async (): Promise<MongoServer> => {
   };
 };
 
-/** A replica set of one: what is asked of it is what is asked of three. */
+const direct = (port: number): string => `mongodb://127.0.0.1:${port}/?directConnection=true`;
+
+/** Makes it a replica set of one: what is asked of it is what is asked of three. @param inside where it listens itself */
+const initiate = async (port: number, inside: number): Promise<void> => {
+  const client = new MongoClient(direct(port));
+  const admin = client.db('admin');
+  await admin.command({ replSetInitiate: { _id: 'rs', members: [{ _id: 0, host: `127.0.0.1:${inside}` }] } });
+  await eventually(async () => (await admin.command({ hello: 1 })).isWritablePrimary === true);
+  await client.close();
+};
+
+const startContained = async (): Promise<MongoServer> => {
+  const command = ['mongod', '--replSet', 'rs', '--bind_ip_all'];
+  const container = await contained!({ port: 27017, files: {}, command, ready: /Waiting for connections/ });
+  await initiate(container.port, 27017);
+  return { url: direct(container.port), kill: container.kill, start: container.start, stop: container.remove };
+};
+
 const startMongod = async (): Promise<MongoServer> => {
   const folder = newFolder();
   const port = await freePort();
@@ -124,12 +145,9 @@ const startMongod = async (): Promise<MongoServer> => {
   const args = ['--replSet', 'rs', '--bind_ip', '127.0.0.1', '--port', `${port}`, '--dbpath', join(folder, 'db')];
   const spawn = () => spawned(mongod!, args, /(Waiting for connections)/);
   let { child } = await spawn();
-  const client = new MongoClient(`mongodb://127.0.0.1:${port}/?directConnection=true`);
-  const members = [{ _id: 0, host: `127.0.0.1:${port}` }];
-  await client.db('admin').command({ replSetInitiate: { _id: 'rs', members } });
-  await client.close();
+  await initiate(port, port);
   return {
-    url: `mongodb://127.0.0.1:${port}/?replicaSet=rs`,
+    url: direct(port),
     kill: () => ended(child),
     start: async () => {
       ({ child } = await spawn());
@@ -142,7 +160,10 @@ const startMongod = async (): Promise<MongoServer> => {
   };
 };
 
-export const startMongo = (): Promise<MongoServer> => (mongod === null ? startFerret() : startMongod());
+export const startMongo = (): Promise<MongoServer> => {
+  if (contained !== null) return startContained();
+  return mongod === null ? startFerret() : startMongod();
+};
 
 /** The server of a test file: the given one, or one that is started when it is first asked for. */
 export const sharedMongo = () => {
