@@ -39,6 +39,8 @@ const settings = {
   pingInterval: 2_000,
   maxPingOut: 2,
   timeout: connectMs,
+  // A stack for every message costs a fifth of them.
+  noAsyncTraces: true,
 } satisfies ConnectionOptions;
 
 const refusals: ReadonlySet<string> = new Set([
@@ -53,23 +55,31 @@ const refusals: ReadonlySet<string> = new Set([
 const isRefusal = (error: unknown): boolean => error instanceof NatsError && refusals.has(error.code);
 
 const linkOver = (nc: NatsConnection) => {
-  let cut: (error: Error) => void = () => {};
-  const ended = new Promise<never>((_, reject) => {
-    cut = reject;
-  });
-  // Whoever awaits nothing at that moment need not hear of it.
-  ended.catch(() => {});
+  const waiting = new Set<(error: Error) => void>();
+  let lost: Error | null = null;
+
+  // By hand: Promise.race would hang one more reaction on a promise that lives as long as the connection, at every call.
+  const settled = <T>(promise: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      if (lost !== null) reject(lost);
+      waiting.add(reject);
+      promise.then(resolve, reject).finally(() => waiting.delete(reject));
+    });
   const link: Link = {
     nc,
     within: async (promise) => {
       try {
-        return await Promise.race([promise, ended]);
+        return await settled(promise);
       } catch (error) {
         throw asFailure(error);
       }
     },
   };
-  return { link, cut: () => cut(unavailable('the connection was lost')) };
+  const cut = () => {
+    lost = unavailable('the connection was lost');
+    for (const reject of waiting) reject(lost);
+  };
+  return { link, cut };
 };
 
 /**
