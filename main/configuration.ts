@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { isCommonPassword } from '../adapters/node/commonPasswords.ts';
 import { findKey, UnusableKey } from '../adapters/node/keyFiles.ts';
@@ -190,16 +190,4 @@ export const readConfiguration = (environment: Environment) => {
     role: value.KEYLEDGER_ROLE,
     logLevel: value.KEYLEDGER_LOG_LEVEL,
   };
-};
-
-/** @param ranges addresses or CIDR ranges, already checked */
-export const addressList = (ranges: readonly string[]): BlockList => {
-  const list = new BlockList();
-  for (const range of ranges) {
-    const [address = '', length] = range.split('/');
-    const family = isIP(address) === 4 ? 'ipv4' : 'ipv6';
-    if (length === undefined) list.addAddress(address, family);
-    else list.addSubnet(address, Number(length), family);
-  }
-  return list;
 };

@@ -23,8 +23,6 @@ export type Faults = {
   leader: { readonly address: string; readonly port: number } | null;
   /** `user:password` that calls must come with; null: nobody is asked. */
   credentials: string | null;
-  /** Calls that were answered, by name: for tests that count. */
-  readonly calls: Map<string, number>;
 };
 
 export const noFaults = (): Faults => ({
@@ -34,5 +32,4 @@ export const noFaults = (): Faults => ({
   withoutPositions: false,
   leader: null,
   credentials: null,
-  calls: new Map(),
 });
