@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { checkedConnectionString } from '../adapters/eventstoredb/connectionString.ts';
+import { natsAddress } from '../adapters/nats/address.ts';
 import { isCommonPassword } from '../adapters/node/commonPasswords.ts';
 import { findKey, UnusableKey } from '../adapters/node/keyFiles.ts';
 import { isRejection } from '../domain/decider.ts';
@@ -71,6 +73,16 @@ const connection = (...schemes: string[]) =>
       `must start with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
     );
 
+/** What is wrong is told without its credentials. */
+const checked = (read: (value: string) => unknown) =>
+  z.string().superRefine((value, context) => {
+    try {
+      read(value);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message });
+    }
+  });
+
 const variables = z.object({
   KEYLEDGER_HOST: host.default('127.0.0.1'),
   KEYLEDGER_PORT: port.default(8080),
@@ -79,13 +91,13 @@ const variables = z.object({
   KEYLEDGER_TRUSTED_PROXIES: cidrs.default([]),
   KEYLEDGER_ADMIN_EMAIL: address.optional(),
   KEYLEDGER_ADMIN_PASSWORD: password.optional(),
-  KEYLEDGER_EVENTSTORE: connection('esdb', 'esdb+discover', 'kurrentdb').optional(),
+  KEYLEDGER_EVENTSTORE: checked(checkedConnectionString).optional(),
   KEYLEDGER_EVENTSTORE_PREFIX: z
     .string()
     .regex(/^[A-Za-z0-9_.]{0,64}$/, 'must be at most 64 letters, digits, _ or .')
     .default(''),
   KEYLEDGER_MONGODB: connection('mongodb', 'mongodb+srv').optional(),
-  KEYLEDGER_NATS: connection('nats', 'tls').optional(),
+  KEYLEDGER_NATS: checked(natsAddress).optional(),
   KEYLEDGER_SMTP_URL: connection('smtp', 'smtps').optional(),
   KEYLEDGER_MASTER_KEY: z.string().optional(),
   KEYLEDGER_PEPPER: z.string().optional(),
@@ -100,7 +112,15 @@ const variables = z.object({
 });
 
 /** What may also be given as `NAME_FILE`: a path whose content is the value. */
-const fromFiles = ['KEYLEDGER_ADMIN_PASSWORD', 'KEYLEDGER_MASTER_KEY', 'KEYLEDGER_PEPPER'] as const;
+const fromFiles = [
+  'KEYLEDGER_ADMIN_PASSWORD',
+  'KEYLEDGER_MASTER_KEY',
+  'KEYLEDGER_PEPPER',
+  'KEYLEDGER_EVENTSTORE',
+  'KEYLEDGER_MONGODB',
+  'KEYLEDGER_NATS',
+  'KEYLEDGER_SMTP_URL',
+] as const;
 
 /** A wrong setting. `message` is one line that names the variable and never shows a secret. */
 export class ConfigurationError extends Error {
@@ -139,6 +159,17 @@ const withFiles = (environment: Environment): Environment => {
   return { ...environment, ...Object.fromEntries(read) };
 };
 
+/** What processes of several roles must have in common. */
+const shared = ['KEYLEDGER_EVENTSTORE', 'KEYLEDGER_MONGODB', 'KEYLEDGER_MASTER_KEY', 'KEYLEDGER_PEPPER'] as const;
+
+const requireShared = (role: string, value: { readonly [name: string]: unknown }) => {
+  const missing = shared.find((name) => value[name] === undefined);
+  if (missing === undefined) return;
+  throw new ConfigurationError(
+    `KEYLEDGER_ROLE: ${role} is one of several processes, which share everything: ${missing} is missing`,
+  );
+};
+
 const known = new Set([...Object.keys(variables.shape), ...fromFiles.map((name) => `${name}_FILE`)]);
 
 export type Configuration = ReturnType<typeof readConfiguration>;
@@ -160,12 +191,9 @@ export const readConfiguration = (environment: Environment) => {
     throw new ConfigurationError(`${String(issue?.path[0])}: ${issue?.message}`);
   }
   const value = parsed.data;
-  const server = (['KEYLEDGER_EVENTSTORE', 'KEYLEDGER_MONGODB', 'KEYLEDGER_NATS', 'KEYLEDGER_SMTP_URL'] as const).find(
-    (name) => value[name] !== undefined,
-  );
-  if (server !== undefined) throw new ConfigurationError(`${server}: this release runs embedded and takes no server`);
-  if (value.KEYLEDGER_ROLE !== 'all')
-    throw new ConfigurationError('KEYLEDGER_ROLE: an embedded installation is one process, which does all');
+  if (value.KEYLEDGER_SMTP_URL !== undefined)
+    throw new ConfigurationError('KEYLEDGER_SMTP_URL: this release sends no mail');
+  if (value.KEYLEDGER_ROLE !== 'all') requireShared(value.KEYLEDGER_ROLE, value);
   if ((value.KEYLEDGER_ADMIN_EMAIL === undefined) !== (value.KEYLEDGER_ADMIN_PASSWORD === undefined))
     throw new ConfigurationError('KEYLEDGER_ADMIN_EMAIL and KEYLEDGER_ADMIN_PASSWORD go together: give both or none');
   for (const name of ['KEYLEDGER_MASTER_KEY', 'KEYLEDGER_PEPPER'] as const) checkKey(name, value[name]);
