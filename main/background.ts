@@ -1,10 +1,11 @@
+import type { Bus } from '../commands/ports/bus.ts';
 import { isRejection, type Rejection } from '../domain/decider.ts';
 import type { UserId } from '../domain/ids.ts';
 import { keyringFold, keyringStream } from '../domain/keyring.ts';
 import { userStream } from '../domain/user.ts';
 import { user } from '../domain/userDecider.ts';
 import { emailClaims } from '../workers/emailClaims.ts';
-import { eraser } from '../workers/eraser.ts';
+import { eraser, erasureWatcher } from '../workers/eraser.ts';
 import { expiryWorker } from '../workers/expiry.ts';
 import { intentsFinisher } from '../workers/intentsFinisher.ts';
 import { keyringCloser } from '../workers/keyringCloser.ts';
@@ -17,10 +18,23 @@ import type { Inside } from './core.ts';
 
 const refused = (doing: string, { rejected }: Rejection) => new Error(`${doing} was refused: ${rejected}`);
 
+const dropCachesOf =
+  ({ core, folds }: Inside) =>
+  (userId: UserId) => {
+    core.keys.drop(userId);
+    folds.drop(userId);
+  };
+
+/** What runs by itself in a process that leaves the rest to others. */
+export const frontWorkers = (inside: Inside): readonly Worker[] => [
+  erasureWatcher({ ...inside.parts, dropCaches: dropCachesOf(inside) }),
+  lastUseFlusher({ ...inside.parts, lastUse: inside.lastUse }),
+];
+
 /** What runs by itself, each a worker of its own; the lists' projector is one of them. */
-export const backgroundWorkers = (inside: Inside): readonly Worker[] => {
+export const backgroundWorkers = (inside: Inside, bus: Bus): readonly Worker[] => {
   const { stores, parts, core, execute, handler, commands, request, folds } = inside;
-  const { lists, bus } = stores;
+  const { lists } = stores;
 
   const releaseEmail = async (release: { claim: string; userId: UserId }, cause: Parameters<typeof request>[1]) => {
     const outcome = await execute(commands.releaseEmail, release, request('worker', cause));
@@ -69,10 +83,7 @@ export const backgroundWorkers = (inside: Inside): readonly Worker[] => {
     eraser({
       ...parts,
       destroyPersonKey: core.keys.destroy,
-      dropCaches: (userId) => {
-        core.keys.drop(userId);
-        folds.drop(userId);
-      },
+      dropCaches: dropCachesOf(inside),
     }),
     intentsFinisher({
       ...parts,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { checkedConnectionString } from '../adapters/eventstoredb/connectionString.ts';
+import { mongoAddress } from '../adapters/mongodb/address.ts';
 import { natsAddress } from '../adapters/nats/address.ts';
 import { isCommonPassword } from '../adapters/node/commonPasswords.ts';
 import { findKey, UnusableKey } from '../adapters/node/keyFiles.ts';
@@ -96,7 +97,7 @@ const variables = z.object({
     .string()
     .regex(/^[A-Za-z0-9_.]{0,64}$/, 'must be at most 64 letters, digits, _ or .')
     .default(''),
-  KEYLEDGER_MONGODB: connection('mongodb', 'mongodb+srv').optional(),
+  KEYLEDGER_MONGODB: checked(mongoAddress).optional(),
   KEYLEDGER_NATS: checked(natsAddress).optional(),
   KEYLEDGER_SMTP_URL: connection('smtp', 'smtps').optional(),
   KEYLEDGER_MASTER_KEY: z.string().optional(),

@@ -22,13 +22,14 @@ import { instant } from '../domain/instant.ts';
 import { apiKeysList } from '../projections/lists/apiKeys.ts';
 import { auditEventsList } from '../projections/lists/auditEvents.ts';
 import { usersList } from '../projections/lists/users.ts';
-import { createIndexReader } from '../workers/indexReader.ts';
+import { createIndexReader, type SnapshotTurn } from '../workers/indexReader.ts';
 import { createLastUse, type UseRow } from '../workers/lastUse.ts';
 import { fillLastUse, showLastUse } from '../workers/lastUseFlusher.ts';
 import { createListReader } from '../workers/listReader.ts';
 import { createProjector } from '../workers/projector.ts';
-import type { Stores } from './embeddedStores.ts';
+import type { Configuration } from './configuration.ts';
 import type { Logger } from './log.ts';
+import type { Stores } from './stores.ts';
 
 export const environment = {
   clock: systemClock(),
@@ -38,10 +39,19 @@ export const environment = {
   signatures: nodeSignatures(),
 };
 
+/** Longer than writing one ever takes; whoever dies meanwhile keeps the others from it so long. */
+const snapshotMs = 600_000;
+
+/** Of several processes that share the lists one at a time writes there, and none that people wait for. */
+const snapshotTurn = (vault: Stores['vault'], processId: string, role: Configuration['role']): SnapshotTurn => ({
+  take: async () => role !== 'api' && (await vault.lease('index-snapshot', processId, snapshotMs)) !== null,
+  giveBack: () => vault.releaseLease('index-snapshot', processId),
+});
+
 export type Inside = ReturnType<typeof wireInside>;
 
 /** Everything over one set of stores that knows no HTTP and does not run by itself yet. */
-export const wireInside = (stores: Stores, log: Logger) => {
+export const wireInside = (stores: Stores, log: Logger, role: Configuration['role'] = 'all') => {
   const { store, vault, lists } = stores;
   const { clock, crypto, scheduler } = environment;
   const now = () => instant(clock.now());
@@ -57,6 +67,7 @@ export const wireInside = (stores: Stores, log: Logger) => {
     sha256: crypto.sha256,
     clock,
     scheduler,
+    ...(stores.shared && { snapshotTurn: snapshotTurn(vault, processId, role) }),
     onTrouble: (what, error) => log.error({ err: error }, what),
   });
   const keyEnded = (keyId: string): boolean => {

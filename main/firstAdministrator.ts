@@ -1,5 +1,5 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { PasswordHasher, Randomness } from '../commands/environment.ts';
 import { isRejection, type Rejection } from '../domain/decider.ts';
 import { emailClaim, emailClaimStream } from '../domain/emailClaim.ts';
@@ -36,6 +36,7 @@ const passwordIn = (file: string, randomness: Randomness): string => {
     if (password !== '') return password;
   }
   const password = newPassword(randomness);
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   writeFileSync(file, `${password}\n`, { mode: 0o600, flush: true });
   return password;
 };
@@ -78,6 +79,16 @@ const makeAdministrator = async (
   return isRejection(outcome) ? outcome : null;
 };
 
+/** Another process may have been first, with a password of its own: then the one in the file never worked. */
+const opens = async (deps: AdministratorDeps, file: string): Promise<boolean> => {
+  const holder = await holderOf(deps, defaultEmail);
+  const hash =
+    holder && (await deps.inside.folds.read(user, userStream(holder), ({ state }) => state?.passwordHash ?? null));
+  const { right } = await deps.hasher.verify(readFileSync(file, 'utf8').trim(), hash);
+  if (!right) rmSync(file, { force: true });
+  return right;
+};
+
 const cannotBe = (email: string, { rejected }: Rejection) =>
   new OperationError(`${email} cannot be made administrator: ${rejected}`);
 
@@ -98,7 +109,7 @@ export const ensureFirstAdministrator = async (
   const email = configured?.email ?? defaultEmail;
   for (let tried = 1; ; tried += 1) {
     const granted = await deps.inside.folds.read(roles, rolesStream, ({ state }) => state.administrators.length > 0);
-    if (granted) return existsSync(file) ? file : null;
+    if (granted) return existsSync(file) && (await opens(deps, file)) ? file : null;
     const password = configured?.password ?? passwordIn(file, deps.randomness);
     const refused = await makeAdministrator(deps, email, password, configured === null);
     if (refused === null) return configured === null ? file : null;

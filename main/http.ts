@@ -8,6 +8,7 @@ import type { Acknowledgement } from '../api/dataPlane/context.ts';
 import { createDataPlane } from '../api/dataPlane.ts';
 import { createCounter } from '../api/metrics.ts';
 import { problem, sendProblem } from '../api/problem.ts';
+import { healthRoutes } from '../api/resources/health.ts';
 import { allRoutes } from '../api/routes.ts';
 import { clientErrorAnswer, endStalled, hasOneHost, serverLimits } from '../api/serverLimits.ts';
 import { accountCommands } from '../commands/account.ts';
@@ -113,7 +114,8 @@ export const wireHttp = (
     ...historyOf(inside),
     lastUse: async (keyId: string) => inside.lastUse.of(keyId) ?? (await inside.useTable.get(keyId))?.value ?? null,
   };
-  const routes = allRoutes(context);
+  const isWorker = configuration.role === 'worker';
+  const routes = isWorker ? healthRoutes(context) : allRoutes(context);
 
   const app = createApp(routes, {
     credentials: credentialsOf(inside, sessions, cookies.session),
@@ -143,7 +145,7 @@ export const wireHttp = (
       sendProblem(response, problem('malformed-request', newRequestId(), { detail: 'Send one Host header' }), {
         Connection: 'close',
       });
-    else if (!plane.handle(request, response)) app(request, response);
+    else if (isWorker || !plane.handle(request, response)) app(request, response);
   };
   const server = createServer(serverLimits, answer);
   endStalled(server);

@@ -1,40 +1,97 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
+import { createMemoryBus } from '../adapters/memory/bus.ts';
+import { openNatsBus } from '../adapters/nats/bus.ts';
+import { NatsRefused } from '../adapters/nats/errors.ts';
 import { UnusableKey } from '../adapters/node/keyFiles.ts';
 import { passwordHasher } from '../adapters/node/passwordHasher.ts';
 import { DataRefused } from '../adapters/sqlite/errors.ts';
-import { Failure } from '../commands/failure.ts';
+import { Failure, failedWith } from '../commands/failure.ts';
+import { readInstallationRow } from '../commands/firstStart.ts';
+import type { Bus } from '../commands/ports/bus.ts';
 import { WrongLog } from '../workers/indexReader.ts';
 import { UnknownList } from '../workers/projector.ts';
 import type { Worker } from '../workers/worker.ts';
-import { backgroundWorkers } from './background.ts';
+import { backgroundWorkers, frontWorkers } from './background.ts';
 import type { Configuration } from './configuration.ts';
 import { controlOf, openControl } from './control.ts';
 import { environment, type Inside, wireInside } from './core.ts';
-import { type Demand, holdsInstallation, openEmbeddedStores, type Stores } from './embeddedStores.ts';
 import { recoverAdministrator, removeUsedPassword } from './firstAdministrator.ts';
 import { completeFirstStart } from './firstStart.ts';
 import { wireHttp } from './http.ts';
 import { createLog, type Logger } from './log.ts';
 import { OperationError, type Operations } from './operations.ts';
 import { StartError } from './startError.ts';
+import { type Demand, holdsInstallation, openStores, type Stores, usesFolder } from './stores.ts';
 
 /** How long after SIGTERM the process may take at most: what is not finished then is finished at the next start. */
 const goodbyeMs = 9_000;
 /** How long of it those get who are sending a request or reading an answer. */
 const lastAnswersMs = 5_000;
 
-/** @throws StartError */
-export const openStores = async (configuration: Configuration, demand?: Demand): Promise<Stores> => {
+/** @throws StartError where they are not as they must be, Failure `store-unavailable` where a server may yet answer */
+export const openExplained = async (configuration: Configuration, demand: Demand = 'whole'): Promise<Stores> => {
   try {
-    return await openEmbeddedStores(configuration, environment.clock, demand);
+    return await openStores(configuration, environment, demand);
   } catch (error) {
+    if (mayYetAnswer(error, configuration)) throw error;
     const explained = error instanceof DataRefused || error instanceof UnusableKey || error instanceof Failure;
     throw explained ? new StartError(error.message) : error;
   }
 };
 
+const hasServers = ({ eventStore, mongodb }: Configuration) => eventStore !== null || mongodb !== null;
+
+const mayYetAnswer = (error: unknown, configuration: Configuration): error is Failure =>
+  hasServers(configuration) && failedWith(error, 'store-unavailable') && !error.refused;
+
+/** How long a start waits for servers that start beside it. */
+const patienceMs = 60_000;
+const askAgainMs = 1_000;
+
+/** @throws OperationError where they never answered */
+const onceTheyAnswer = async <T>(
+  configuration: Configuration,
+  log: Logger,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T | null> => {
+  const until = performance.now() + patienceMs;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!mayYetAnswer(error, configuration)) throw error;
+      if (signal.aborted) return null;
+      if (performance.now() > until) throw new OperationError(error.message);
+      log.warn({ err: error }, 'a store does not answer yet');
+      await environment.scheduler.sleep(askAgainMs, signal);
+    }
+  }
+};
+
+/** @throws StartError where NATS is there and does not do */
+const openBus = async ({ nats }: Configuration, { stores, signingKeys }: Inside, log: Logger): Promise<Bus> => {
+  if (nats === null) return createMemoryBus();
+  const installation = async () => (await readInstallationRow(stores.vault))!.installationId;
+  const report = (what: string, error?: unknown) => log.warn({ err: error }, what);
+  try {
+    const { scheduler } = environment;
+    return await openNatsBus({ url: nats, scheduler, signatures: signingKeys, installation, report });
+  } catch (error) {
+    throw error instanceof NatsRefused ? new StartError(`KEYLEDGER_NATS: ${error.message}`) : error;
+  }
+};
+
 const hasherFor = (stores: Stores) => passwordHasher({ pepper: stores.pepper });
+
+/** `tool`: for one call of the command line, beside servers that may run on the same stores. */
+type Role = Configuration['role'] | 'tool';
+
+const workersFor = async (role: Role, inside: Inside, bus: () => Promise<Bus>): Promise<readonly Worker[]> => {
+  if (role === 'tool') return [inside.projector];
+  return role === 'api' ? frontWorkers(inside) : backgroundWorkers(inside, await bus());
+};
 
 type Running = {
   readonly inside: Inside;
@@ -73,9 +130,9 @@ const operationsOf = (inside: Inside, hasher: Running['hasher'], folder: string,
   };
 };
 
-/** Everything but HTTP: checked, caught up with the log, first start done, workers running. */
-const start = async (configuration: Configuration, log: Logger): Promise<Running> => {
-  const stores = await openStores(configuration);
+/** Everything but HTTP: checked, caught up with the log, first start done, what the role asks for running. */
+const start = async (configuration: Configuration, role: Role, log: Logger): Promise<Running> => {
+  const stores = await openExplained(configuration);
   const ending = new AbortController();
   const closing: (() => Promise<unknown>)[] = [stores.close];
   const stop = async () => {
@@ -86,9 +143,14 @@ const start = async (configuration: Configuration, log: Logger): Promise<Running
     const hasher = hasherFor(stores);
     closing.push(hasher.close);
     for (const file of stores.madeKeys) log.info({ file }, 'made a key; keep a copy of it apart from the data');
-    const inside = wireInside(stores, log);
+    const inside = wireInside(stores, log, role === 'tool' ? 'worker' : role);
     closing.push(() => inside.handler.flush());
     await inside.reader.open();
+    const workers = await workersFor(role, inside, async () => {
+      const bus = await openBus(configuration, inside, log);
+      closing.push(bus.close);
+      return bus;
+    });
     const reading = inside.reader.run(ending.signal);
     closing.push(() => reading);
 
@@ -99,7 +161,6 @@ const start = async (configuration: Configuration, log: Logger): Promise<Running
       const watching = removeUsedPassword(administrator, configuration.data, ending.signal);
       closing.push(() => watching);
     }
-    const workers = backgroundWorkers(inside);
     const running = Promise.all(workers.map((worker) => worker.run(ending.signal)));
     closing.push(() => running);
     const operations = operationsOf(inside, hasher, configuration.data, ending.signal);
@@ -107,9 +168,7 @@ const start = async (configuration: Configuration, log: Logger): Promise<Running
   } catch (error) {
     await stop();
     if (error instanceof WrongLog)
-      throw new StartError(
-        `${stores.names.log} is older than the lists beside ${stores.names.vault}, or another: ${error.message}`,
-      );
+      throw new StartError(`${stores.names.log} is older than ${stores.names.lists}, or another: ${error.message}`);
     throw error;
   }
 };
@@ -171,17 +230,20 @@ const asked = () =>
     process.on('SIGINT', told);
   });
 
-/** Runs until SIGTERM or SIGINT. @returns the exit code @throws StartError */
+/** Runs until SIGTERM or SIGINT. @returns the exit code @throws StartError, OperationError */
 export const serve = async (configuration: Configuration): Promise<number> => {
   const log = createLog(configuration.logLevel);
   const signal = asked();
+  const asking = new AbortController();
+  void signal.then(() => asking.abort());
   await requireAddress(configuration);
-  const running = await start(configuration, log);
+  const running = await onceTheyAnswer(configuration, log, asking.signal, () =>
+    start(configuration, configuration.role, log),
+  );
+  if (running === null) return 0;
   try {
     const front = await listen(running, configuration);
-    const control = await openControl(configuration.data, running.operations, (error) =>
-      log.error({ err: error }, 'an operation failed'),
-    );
+    const control = usesFolder(configuration) ? await controlIn(configuration.data, running, log) : null;
     process.stdout.write(`Keyledger listening on ${front.url}\n`);
     log.info({ signal: await signal }, 'stopping');
     // Whoever holds a connection open must not hold the process.
@@ -190,26 +252,38 @@ export const serve = async (configuration: Configuration): Promise<number> => {
       process.exit(0);
     }, goodbyeMs).unref();
     await front.close();
-    await control.close();
+    await control?.close();
   } finally {
     await running.stop();
   }
   return 0;
 };
 
-/** For the command line: through the server that runs on the folder, else on the folder itself. */
+const controlIn = (folder: string, running: Running, log: Logger) =>
+  openControl(folder, running.operations, (error) => log.error({ err: error }, 'an operation failed'));
+
+/** @throws StartError where there is none */
+export const requireInstallation = async (configuration: Configuration): Promise<void> => {
+  if (await holdsInstallation(configuration, environment)) return;
+  throw new StartError(
+    configuration.mongodb === null
+      ? `KEYLEDGER_DATA: ${configuration.data} holds no installation`
+      : 'KEYLEDGER_MONGODB: there is no installation',
+  );
+};
+
+/** For the command line: through the server that has the folder, else on the stores themselves. */
 export const withOperations = async (
   configuration: Configuration,
   work: (on: Operations) => Promise<number>,
 ): Promise<number> => {
-  if (!holdsInstallation(configuration.data))
-    throw new StartError(`KEYLEDGER_DATA: ${configuration.data} holds no installation`);
   let running: Running;
   try {
-    running = await start(configuration, createLog('silent'));
+    await requireInstallation(configuration);
+    running = await start(configuration, 'tool', createLog('silent'));
   } catch (error) {
     if (error instanceof StartError && /is in use by/.test(error.message)) return work(controlOf(configuration.data));
-    throw error;
+    throw mayYetAnswer(error, configuration) ? new OperationError(error.message) : error;
   }
   try {
     return await work(running.operations);

@@ -5,18 +5,15 @@ import { instant } from '../domain/instant.ts';
 import { forgetUnknownCheckpoints } from '../workers/checkpoints.ts';
 import type { Configuration } from './configuration.ts';
 import { environment } from './core.ts';
-import { holdsInstallation } from './embeddedStores.ts';
 import { createLog } from './log.ts';
-import { openStores } from './program.ts';
-import { StartError } from './startError.ts';
+import { openExplained, requireInstallation } from './program.ts';
 
 /** `keyledger restore accept`, while no server runs. @throws StartError */
 export const acceptRestored = async (
   configuration: Configuration,
 ): Promise<{ readonly epoch: string; readonly lost: number }> => {
-  if (!holdsInstallation(configuration.data))
-    throw new StartError(`KEYLEDGER_DATA: ${configuration.data} holds no installation`);
-  const stores = await openStores(configuration, 'accepted');
+  await requireInstallation(configuration);
+  const stores = await openExplained(configuration, 'accepted');
   const { store, vault } = stores;
   const log = createLog(configuration.logLevel);
   try {

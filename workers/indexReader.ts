@@ -29,6 +29,9 @@ export type IndexReader = ProvenIndex & {
   readonly run: (signal: AbortSignal) => Promise<void>;
 };
 
+/** Of several that share the blobs, one at a time writes a snapshot. */
+export type SnapshotTurn = { readonly take: () => Promise<boolean>; readonly giveBack: () => Promise<void> };
+
 export type Progress = { readonly events: number; readonly position: Position | null };
 
 export type IndexReaderDeps = {
@@ -39,6 +42,8 @@ export type IndexReaderDeps = {
   readonly sha256: (bytes: Uint8Array) => Uint8Array;
   readonly clock: Clock;
   readonly scheduler: Scheduler;
+  /** Without it, this process alone has the blobs. */
+  readonly snapshotTurn?: SnapshotTurn;
   /** Told of what went wrong and is tried again, or made it halt. */
   readonly onTrouble?: (what: string, error: unknown) => void;
   /** While the log is read for the first time. */
@@ -69,12 +74,13 @@ const defaults: IndexReaderOptions = {
 };
 
 const idle = () => {};
+const alone: SnapshotTurn = { take: async () => true, giveBack: async () => {} };
 
 /** Without a reason each abort makes an error, with its stack, that nobody looks at: several for every command. */
 const over = 'over';
 
 export const createIndexReader = (deps: IndexReaderDeps, options: Partial<IndexReaderOptions> = {}): IndexReader => {
-  const { store, view, clock, scheduler, onTrouble = idle, onProgress = idle } = deps;
+  const { store, view, clock, scheduler, onTrouble = idle, onProgress = idle, snapshotTurn = alone } = deps;
   const { batch, everyMs, maxAgeMs, readTimeoutMs, sliceMs, snapshotEvery } = { ...defaults, ...options };
   const pause = () => scheduler.sleep(0);
   const snapshots = createIndexSnapshots({ blobs: deps.blobs, sha256: deps.sha256, pause });
@@ -211,6 +217,8 @@ export const createIndexReader = (deps: IndexReaderDeps, options: Partial<IndexR
     const at = index.foldedTo();
     if (at === null || saving !== null) return;
     sinceSnapshot = 0;
+    const failed = (error: unknown) => onTrouble('the snapshot of the verification index could not be written', error);
+    if (!(await snapshotTurn.take().catch(failed))) return;
     const sections: Section[] = [];
     for (const section of freeze(index.state, feed)) {
       sections.push(section);
@@ -218,7 +226,8 @@ export const createIndexReader = (deps: IndexReaderDeps, options: Partial<IndexR
     }
     saving = snapshots
       .write(at.eventId, sections)
-      .catch((error: unknown) => onTrouble('the snapshot of the verification index could not be written', error))
+      .finally(snapshotTurn.giveBack)
+      .catch(failed)
       .finally(() => {
         saving = null;
       });

@@ -37,7 +37,8 @@ export const unavailable = (why: string, cause?: unknown): Failure =>
 export const asFailure = (error: unknown): Failure => {
   if (error instanceof Failure) return error;
   if (isDeleted(error)) return unavailable('a stream of ours was deleted for ever by somebody else', error);
-  if (isAccessDenied(error)) return unavailable('access denied', error);
+  if (isAccessDenied(error))
+    return new Failure('store-unavailable', 'EventStoreDB: access denied', { cause: error, refused: true });
   const message = error instanceof Error ? error.message : '';
   return unavailable(message === '' ? (typeOf(error) ?? 'it did not answer') : message, error);
 };

@@ -5,6 +5,9 @@ const duplicateKey = 11000;
 // What the server says to a document that it will not take, today or tomorrow: its size, its depth, its names.
 const unstorable = new Set([2, 15, 52, 57, 10334, 17280, 17419, 17420]);
 
+// Unauthorized, AuthenticationFailed, and what Atlas says for both.
+const refusals = new Set([13, 18, 8000]);
+
 export const isDuplicate = (error: unknown): boolean =>
   error instanceof MongoServerError && error.code === duplicateKey;
 
@@ -17,7 +20,8 @@ export const asFailure = (error: unknown): unknown => {
   const what = describe(error);
   if (error instanceof MongoInvalidArgumentError) return error;
   if (error instanceof MongoServerError && unstorable.has(Number(error.code))) return new Error(`MongoDB: ${what}`);
-  return new Failure('store-unavailable', `MongoDB: ${what}`);
+  const refused = error instanceof MongoServerError && refusals.has(Number(error.code));
+  return new Failure('store-unavailable', `MongoDB: ${what}`, { refused });
 };
 
 const describe = (error: MongoError): string =>

@@ -18,13 +18,15 @@ export type MongoLists = {
   readonly database?: string;
 };
 
+const defaultDatabase = 'keyledger-lists';
+
 type OpenList = { readonly schema: ListSchema; readonly documents: Collection<ListDocument> };
 
 /**
  * Lists in a MongoDB database: a collection for each build. How a batch stays whole without a transaction: listBatches.ts.
  * @throws Failure `store-unavailable` where MongoDB cannot be reached
  */
-export const openLists = async ({ url, database = 'keyledger-lists' }: MongoLists): Promise<Lists> => {
+export const openLists = async ({ url, database = defaultDatabase }: MongoLists): Promise<Lists> => {
   const connection = connect(url, database);
   try {
     await connection.ask(() => dropOrphans(connection));
@@ -34,6 +36,18 @@ export const openLists = async ({ url, database = 'keyledger-lists' }: MongoList
     throw error;
   }
   return listsOf(connection);
+};
+
+/** What lists are there, before anything is written. */
+export const readBuilds = async ({ url, database = defaultDatabase }: MongoLists): Promise<readonly Build[]> => {
+  const connection = connect(url, database);
+  return listsOf(connection).builds().finally(connection.close);
+};
+
+/** Every list, and every snapshot beside them. */
+export const dropLists = async ({ url, database = defaultDatabase }: MongoLists): Promise<void> => {
+  const connection = connect(url, database);
+  await connection.ask(() => connection.db.dropDatabase()).finally(connection.close);
 };
 
 const buildsIn = ({ db }: Connection) => db.collection<BuildDocument>('builds');

@@ -17,6 +17,8 @@ export type MongoVault = {
   readonly onNoExpiry?: (reason: string) => void;
 };
 
+const defaultDatabase = 'keyledger-vault';
+
 /** A day after it expired by its writer's clock, the server deletes a row: no clock of ours is a day off. */
 const ttlSeconds = 24 * 60 * 60;
 
@@ -27,7 +29,7 @@ const ttlSeconds = 24 * 60 * 60;
  */
 export const openVault = async ({
   url,
-  database = 'keyledger-vault',
+  database = defaultDatabase,
   clock,
   serverTime,
   onNoExpiry = () => {},
@@ -41,6 +43,13 @@ export const openVault = async ({
   }
   return vaultOf(connection, clock, serverTime);
 };
+
+/** A vault that is looked at before anything is written: nothing is made there. */
+export const readVault = ({
+  url,
+  database = defaultDatabase,
+  clock,
+}: MongoVault): Pick<Vault, 'get' | 'find' | 'close'> => vaultOf(connect(url, database), clock, undefined);
 
 const rowsIn = ({ db }: Connection) => db.collection<RowDocument>('rows');
 

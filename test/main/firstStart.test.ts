@@ -1,7 +1,6 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { createMemoryBus } from '../../adapters/memory/bus.ts';
 import { createMemoryEventStore } from '../../adapters/memory/eventStore.ts';
 import { createMemoryLists } from '../../adapters/memory/lists.ts';
 import { createMemoryVault } from '../../adapters/memory/vault.ts';
@@ -12,9 +11,9 @@ import { roles, rolesStream } from '../../domain/roles.ts';
 import { userStream } from '../../domain/user.ts';
 import { user } from '../../domain/userDecider.ts';
 import { environment, wireInside } from '../../main/core.ts';
-import type { Stores } from '../../main/embeddedStores.ts';
 import { completeFirstStart } from '../../main/firstStart.ts';
 import { createLog } from '../../main/log.ts';
+import type { Stores } from '../../main/stores.ts';
 import { dying, type When } from '../support/dying.ts';
 import { fakeHasher, hashOf } from '../support/fakeHasher.ts';
 import { suite } from '../support/suite.ts';
@@ -37,10 +36,10 @@ const processOver = async (store: EventStore, vault: Vault) => {
     store,
     vault,
     lists: createMemoryLists(),
-    bus: createMemoryBus(),
     masterKey: new Uint8Array(32).fill(1),
     pepper: new Uint8Array(32).fill(2),
-    names: { log: 'the log', vault: 'the vault' },
+    shared: false,
+    names: { log: 'the log', vault: 'the vault', lists: 'the lists' },
     madeKeys: [],
     close: async () => {},
   };

@@ -1,12 +1,12 @@
 import { isEventName } from '../../domain/events.ts';
 import { readConfiguration } from '../../main/configuration.ts';
 import { environment, type Inside, wireInside } from '../../main/core.ts';
-import { openEmbeddedStores } from '../../main/embeddedStores.ts';
 import { createLog } from '../../main/log.ts';
+import { openStores } from '../../main/stores.ts';
 
 /** Works on the data folder of a server that was stopped, with what the server itself works with. */
 export const withFolder = async <R>(data: string, work: (inside: Inside) => Promise<R>): Promise<R> => {
-  const stores = await openEmbeddedStores(readConfiguration({ KEYLEDGER_DATA: data }), environment.clock);
+  const stores = await openStores(readConfiguration({ KEYLEDGER_DATA: data }), environment, 'whole');
   try {
     return await work(wireInside(stores, createLog('silent')));
   } finally {
