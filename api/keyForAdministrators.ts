@@ -4,7 +4,7 @@ import type { Instant } from '../domain/instant.ts';
 import { policyStream } from '../domain/keyPolicy.ts';
 import { displayName } from '../domain/profile.ts';
 import { effectiveRights, type Roles, roles, rolesStream } from '../domain/roles.ts';
-import { type Settings, settings } from '../domain/settings.ts';
+import { policyStanding, type Settings, settings } from '../domain/settings.ts';
 import { type User, userStream } from '../domain/user.ts';
 import { user } from '../domain/userDecider.ts';
 import type { ListedKey } from '../projections/lists/listedKey.ts';
@@ -29,7 +29,7 @@ export const listedKeyShape = (listed: ListedKey, rules: Rules, at: Instant): Ke
   const mayUseApi = effectiveRights(owner.roles, rules.roles).permissions.includes('api-keys:use');
   const lastUse = lastUsedAt === null ? null : { at: lastUsedAt, ip: lastUsedIp };
   return {
-    ...keyShape(listed, { ...owner.standing, mayUseApi }, rules.settings.policy, lastUse, at),
+    ...keyShape(listed, { ...owner.standing, mayUseApi }, policyStanding(rules.settings), lastUse, at),
     owner: { id: ownerId, email: owner.email, displayName: owner.displayName, status: owner.standing.status },
   };
 };

@@ -1,7 +1,6 @@
 import type { Instant } from '../domain/instant.ts';
-import type { KeyPolicy } from '../domain/keyPolicy.ts';
 import type { Key } from '../domain/keyring.ts';
-import { type KeyStanding, keyView, type OwnerStanding } from '../domain/keyView.ts';
+import { type KeyStanding, keyView, type OwnerStanding, type PolicyStanding } from '../domain/keyView.ts';
 import type { KeyShape } from './schemas/key.ts';
 
 /** When a key was last used, as far as it is known here. */
@@ -19,7 +18,7 @@ type Shown = Pick<
 export const keyShape = (
   key: Shown,
   owner: OwnerStanding,
-  policy: Pick<KeyPolicy, 'enabled' | 'requireRole' | 'secret'>,
+  policy: PolicyStanding,
   lastUse: LastUse | null,
   at: Instant,
 ): KeyShape => {

@@ -1,5 +1,7 @@
 import type { Opened } from '../commands/eventCodec.ts';
 import type { Folds } from '../commands/folds.ts';
+import type { StoredEvent } from '../commands/ports/eventStore.ts';
+import { activityStream } from '../domain/activity.ts';
 import type { AnyEvent } from '../domain/events.ts';
 import { keyIdsOf } from '../domain/events.ts';
 import type { KeyId, UserId } from '../domain/ids.ts';
@@ -8,7 +10,7 @@ import { policyStream } from '../domain/keyPolicy.ts';
 import { type Key, keyringFold, keyringStream } from '../domain/keyring.ts';
 import { keyView, type OwnerStanding } from '../domain/keyView.ts';
 import { effectiveRights, roles, rolesOfUser, rolesStream } from '../domain/roles.ts';
-import { type Settings, settings } from '../domain/settings.ts';
+import { policyStanding, type Settings, settings } from '../domain/settings.ts';
 import { userStream } from '../domain/user.ts';
 import { user } from '../domain/userDecider.ts';
 import { keyShape, type LastUse } from './keyShape.ts';
@@ -22,8 +24,8 @@ export type ReadKeysContext = {
   readonly now: () => Instant;
   readonly folds: Pick<Folds, 'read'>;
   readonly lastUse: (keyId: KeyId) => Promise<LastUse | null>;
-  /** Every event of a stream, oldest first. */
-  readonly history: (stream: string) => Promise<readonly OpenedEvent[]>;
+  /** The events of a stream, or those that are wanted, oldest first. Only these are decrypted. */
+  readonly history: (stream: string, wanted?: (event: StoredEvent) => boolean) => Promise<readonly OpenedEvent[]>;
 };
 
 export type Ring = {
@@ -56,12 +58,18 @@ export const readRing = async (
 
 export const shownKey = async (context: Pick<ReadKeysContext, 'lastUse'>, ring: Ring, key: Key): Promise<KeyShape> => {
   const lastUse = await context.lastUse(key.keyId);
-  return keyShape({ ...key, ownerId: ring.ownerId, standing: key }, ring.owner, ring.rules.policy, lastUse, ring.at);
+  return keyShape(
+    { ...key, ownerId: ring.ownerId, standing: key },
+    ring.owner,
+    policyStanding(ring.rules),
+    lastUse,
+    ring.at,
+  );
 };
 
 /** A key's status alone, for which nothing has to be read. */
 export const statusOf = ({ owner, rules, at }: Ring, key: Key): KeyShape['status'] =>
-  keyView(key, owner, rules.policy, at).status;
+  keyView(key, owner, policyStanding(rules), at).status;
 
 const notFound = () => new Refusal('not-found');
 
@@ -77,14 +85,17 @@ export const readKey = async (
   return { shape: await shownKey(context, ring, key), revision: key.revision, key, ring };
 };
 
-/** The biography of one key: its own events, and the closing that ended it. */
+/** The biography of one key: its own events, what was done with its text, and the closing that ended it. */
 export const keyHistory = async (
   context: Pick<ReadKeysContext, 'history'>,
   ownerId: UserId,
   key: Key,
 ): Promise<readonly OpenedEvent[]> => {
-  const events = await context.history(keyringStream(ownerId));
-  return events.filter(({ event }) =>
-    event.type === 'KeyringClosed' ? event.data.ownerEpoch === key.ownerEpoch : keyIdsOf(event).includes(key.keyId),
-  );
+  const isOwn = (event: StoredEvent) =>
+    event.type === 'KeyringClosed'
+      ? event.data.ownerEpoch === key.ownerEpoch
+      : keyIdsOf(event as unknown as AnyEvent).includes(key.keyId);
+  const streams = [keyringStream(ownerId), activityStream(ownerId)];
+  const events = await Promise.all(streams.map((stream) => context.history(stream, isOwn)));
+  return events.flat().sort((a, b) => (a.event.position < b.event.position ? -1 : 1));
 };

@@ -5,9 +5,9 @@ import type { UserId } from '../domain/ids.ts';
 import type { Instant } from '../domain/instant.ts';
 import { type KeyPolicy, policyStream } from '../domain/keyPolicy.ts';
 import { type Keyring, keyringFold, keyringStream } from '../domain/keyring.ts';
-import { keyView, type OwnerStanding } from '../domain/keyView.ts';
+import { keyView, type OwnerStanding, type PolicyStanding } from '../domain/keyView.ts';
 import { effectiveRights, type Rights, roles, rolesOfUser, rolesStream } from '../domain/roles.ts';
-import { settings } from '../domain/settings.ts';
+import { policyStanding, settings } from '../domain/settings.ts';
 import { userStream } from '../domain/user.ts';
 import { user } from '../domain/userDecider.ts';
 import type { UserShape } from './schemas/user.ts';
@@ -31,7 +31,7 @@ export type ReadUser = {
   readonly whyNoKey: WhyNoKey | null;
 };
 
-const keyCounts = (ring: Keyring, owner: OwnerStanding, policy: KeyPolicy, at: Instant): KeyCounts => {
+const keyCounts = (ring: Keyring, owner: OwnerStanding, policy: PolicyStanding, at: Instant): KeyCounts => {
   const counts = { active: 0, expired: 0 };
   for (const key of ring.keys.values()) {
     if (key.revokedAt !== null) continue;
@@ -63,7 +63,7 @@ export const readUser = async ({ load, now }: ReadUserContext, userId: UserId): 
   const held = rolesOfUser(userId, account.state.roles, granted.state);
   const rights = effectiveRights(held, granted.state);
   const owner = { status, ownerEpoch, endedEpochs, mayUseApi: rights.permissions.includes('api-keys:use') };
-  const counts = keyCounts(ring.state, owner, policy, now());
+  const counts = keyCounts(ring.state, owner, policyStanding(rules.state), now());
   return {
     shape: userShape(userFacts(account.state, held, done.state.lastSignInAt), counts),
     revision,

@@ -1,15 +1,18 @@
 import { isRejection, type Rejection, reject } from '../domain/decider.ts';
 import type { KeyId, UserId } from '../domain/ids.ts';
 import type { Instant } from '../domain/instant.ts';
-import type { KeyPolicy } from '../domain/keyPolicy.ts';
+import { type KeyPolicy, policyStream } from '../domain/keyPolicy.ts';
 import { type ClosingReason, type Keyring, keyringStream, type RevocationReason } from '../domain/keyring.ts';
 import { type KeyringCommand, keyring } from '../domain/keyringDecisions.ts';
 import { makeKeyText, maskOf } from '../domain/keyText.ts';
+import { isTextKept } from '../domain/keyView.ts';
+import { settings } from '../domain/settings.ts';
 import type { Command, Done, Run } from './command.ts';
 import { toHex } from './encoding.ts';
 import type { Cryptography } from './environment.ts';
 import type { KeySecrets } from './keySecrets.ts';
 import { type OwnerFacts, ownerFacts } from './ownerFacts.ts';
+import { revealKey } from './revealKey.ts';
 
 type Deps = { readonly crypto: Cryptography; readonly secrets: KeySecrets };
 
@@ -113,6 +116,11 @@ const makeKey = async (
   }
   const made = step.events.find((event) => event.type === 'ApiKeyCreated');
   if (made === undefined) throw new Error(`${keyId} was decided on and not made`);
+  if (made.data.recoverable) {
+    // The policy may have turned while this was made, after the texts of all other keys were destroyed.
+    const { state } = await run.load(settings, policyStream);
+    if (!isTextKept({ recoverable: true, createdAt: made.metadata.at }, state)) await secrets.destroy(keyId);
+  }
   return { result: { keyId, ownerId }, secret: { keyId, text: keyText(run, formOf(made.data.mask)) } };
 };
 
@@ -223,6 +231,7 @@ const closeKeyring: Command<CloseKeyringInput, { readonly closed: boolean }> = {
 export const apiKeyCommands = (deps: Deps) => ({
   createApiKey: createApiKey(deps),
   rotateKey: rotateKey(deps),
+  revealKey: revealKey(deps),
   editKey,
   revokeKey,
   expireKeys,

@@ -170,7 +170,10 @@ export const createHandler = (deps: HandlerDeps): Handler => {
     const kept = { result: result as R, position, replayed: true };
     if (!secret) return kept;
     const { keyId, text } = secret;
-    return text === null || deps.keyEnded?.(keyId) ? reject('already-ended') : { ...kept, secret: { keyId, text } };
+    const ended = deps.keyEnded?.(keyId) ?? text === null;
+    if (ended) return reject('already-ended');
+    // Destroyed although the key lives on: the policy turned to showing every text once.
+    return text === null ? reject('not-recoverable') : { ...kept, secret: { keyId, text } };
   };
 
   /** Begins it, takes it over from a run that is gone or elsewhere, or answers what was answered. */

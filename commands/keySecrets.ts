@@ -7,7 +7,8 @@ import { sealedTable } from './vaultTable.ts';
 export type KeySecrets = {
   /** Durable before it resolves. @returns false where the owner is erased, so nothing was kept */
   readonly keep: (keyId: KeyId, ownerId: UserId, text: string) => Promise<boolean>;
-  readonly read: (keyId: KeyId) => Promise<string | null>;
+  /** Null: never kept, destroyed, or another's. */
+  readonly read: (keyId: KeyId, ownerId: UserId) => Promise<string | null>;
   readonly destroy: (keyId: KeyId) => Promise<void>;
 };
 
@@ -20,7 +21,10 @@ export const keySecrets = (vault: Vault, boxes: Boxes): KeySecrets => {
   return {
     keep: async (keyId, ownerId, text) =>
       (await table.put(keyId, { ownerId, text }, 'any', { person: ownerId, ref: keyId })).put,
-    read: async (keyId) => (await table.get(keyId))?.value.text ?? null,
+    read: async (keyId, ownerId) => {
+      const kept = (await table.get(keyId))?.value;
+      return kept?.ownerId === ownerId ? kept.text : null;
+    },
     destroy: async (keyId) => {
       await table.remove(keyId);
     },

@@ -9,7 +9,14 @@ import { verificationCode } from './verification.ts';
 /** Of a key, what its standing follows from. */
 export type KeyStanding = Pick<
   Key,
-  'ownerEpoch' | 'expiresAt' | 'graceUntil' | 'revokedAt' | 'revokedReason' | 'revokedNote' | 'recoverable'
+  | 'ownerEpoch'
+  | 'createdAt'
+  | 'expiresAt'
+  | 'graceUntil'
+  | 'revokedAt'
+  | 'revokedReason'
+  | 'revokedNote'
+  | 'recoverable'
 > &
   Partial<Pick<Key, 'expiredAt'>>;
 
@@ -21,6 +28,9 @@ export type OwnerStanding = {
   readonly mayUseApi: boolean;
 };
 
+/** Of the policy, what applies to keys that are there. `textsKeptSince`: as in the settings. */
+export type PolicyStanding = Pick<KeyPolicy, 'enabled' | 'requireRole'> & { readonly textsKeptSince: Instant | null };
+
 export type EndReason = RevocationReason | 'rotated' | ClosingReason;
 
 /** What people see of a key's standing at a time; never stored. */
@@ -29,7 +39,7 @@ export type KeyView = {
   readonly usable: boolean;
   /** What verification would answer to a call without scopes; null: it would work. */
   readonly unusableBecause: VerificationCode | null;
-  /** Its text can be copied again now, as far as the policy of today says: a text destroyed meanwhile stays away. */
+  /** Its text can be copied again now. */
   readonly recoverable: boolean;
   readonly revokedAt: Instant | null;
   readonly revokedReason: EndReason | null;
@@ -37,12 +47,7 @@ export type KeyView = {
 };
 
 /** @param at as of when; key, owner and policy are those of that time too */
-export const keyView = (
-  key: KeyStanding,
-  owner: OwnerStanding,
-  policy: Pick<KeyPolicy, 'enabled' | 'requireRole' | 'secret'>,
-  at: Instant,
-): KeyView => {
+export const keyView = (key: KeyStanding, owner: OwnerStanding, policy: PolicyStanding, at: Instant): KeyView => {
   const now = millis(at);
   // Once recorded, an expiry is final, whatever a clock says.
   const expiresAt = key.expiredAt ? Number.NEGATIVE_INFINITY : orNever(key.expiresAt);
@@ -70,12 +75,18 @@ export const keyView = (
     status,
     usable: code === 'valid',
     unusableBecause: code === 'valid' ? null : code,
-    recoverable: key.recoverable && policy.secret === 'recoverable' && status === 'active' && key.graceUntil === null,
+    recoverable: isTextKept(key, policy) && status === 'active' && key.graceUntil === null,
     revokedAt: end && instant(end.at),
     revokedReason: end?.reason ?? null,
     revokedNote: end?.note ?? null,
   };
 };
+
+/** What was made before the policy last began to keep texts has lost its own, if it ever had one. */
+export const isTextKept = (
+  { recoverable, createdAt }: Pick<Key, 'recoverable' | 'createdAt'>,
+  { textsKeptSince }: Pick<PolicyStanding, 'textsKeptSince'>,
+): boolean => recoverable && textsKeptSince !== null && millis(createdAt) >= millis(textsKeptSince);
 
 const orNever = (at: Instant | null) => (at === null ? Number.POSITIVE_INFINITY : millis(at));
 

@@ -299,11 +299,12 @@ const countedKeys = (state: Keyring, { ownerEpoch }: OwnerFacts): readonly Key[]
 
 const allCounted = (state: Keyring): readonly Key[] => [...state.counted].map((keyId) => state.keys.get(keyId)!);
 
-const isCurrent = (key: Key, { ownerEpoch }: OwnerFacts, state: Keyring) =>
+/** It holds a slot and a name: of the owner's epoch, neither revoked nor in grace. */
+export const isCurrent = (key: Key, { ownerEpoch }: Pick<OwnerFacts, 'ownerEpoch'>, state: Keyring): boolean =>
   key.ownerEpoch === ownerEpoch && state.counted.has(key.keyId);
 
 // A recorded expiry stands, whatever the clock of the machine that decides says.
-const hasExpired = (key: Key, at: Instant) =>
+export const hasExpired = (key: Key, at: Instant): boolean =>
   key.expiredAt !== null || (key.expiresAt !== null && millis(key.expiresAt) <= millis(at));
 
 // Keys brought over may be older than those made here before them.

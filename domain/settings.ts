@@ -3,6 +3,7 @@ import { reject } from './decider.ts';
 import type { Actor, Recorded } from './event.ts';
 import type { Instant } from './instant.ts';
 import type { KeyPolicy, MailServer, PolicyEvent, ScopeCatalog } from './keyPolicy.ts';
+import type { PolicyStanding } from './keyView.ts';
 import { contradictions, rangeErrors } from './policyErrors.ts';
 import type { PolicyChange } from './presets.ts';
 import { appliedPolicy, isCustomized, presets, samePolicy } from './presets.ts';
@@ -17,6 +18,8 @@ export type Settings = {
   readonly policy: KeyPolicy;
   readonly customized: boolean;
   readonly policyChanged: LastChange | null;
+  /** When the policy last began to let keys be copied again; every text from before is gone. Null: it keeps none. */
+  readonly textsKeptSince: Instant | null;
   readonly catalog: ScopeCatalog;
   readonly catalogChanged: LastChange | null;
   readonly mailServer: MailServer | null;
@@ -28,10 +31,18 @@ export type SettingsCommand =
   | { readonly type: 'ChangeKeyPolicy'; readonly change: PolicyChange }
   | { readonly type: 'ChangeScopeCatalog'; readonly items: ScopeCatalog };
 
+/** What of the settings applies to keys that are there. */
+export const policyStanding = ({ policy, textsKeptSince }: Settings): PolicyStanding => ({
+  enabled: policy.enabled,
+  requireRole: policy.requireRole,
+  textsKeptSince,
+});
+
 const initialState = (): Settings => ({
   policy: presets.qalyptus,
   customized: false,
   policyChanged: null,
+  textsKeptSince: null,
   catalog: [],
   catalogChanged: null,
   mailServer: null,
@@ -77,7 +88,8 @@ const evolve = (state: Settings, event: Recorded<PolicyEvent>): Settings => {
   switch (event.type) {
     case 'KeyPolicyChanged': {
       const { policy } = event.data;
-      return { ...state, policy, customized: isCustomized(policy), policyChanged: changed };
+      const textsKeptSince = policy.secret === 'once' ? null : (state.textsKeptSince ?? event.metadata.at);
+      return { ...state, policy, customized: isCustomized(policy), policyChanged: changed, textsKeptSince };
     }
     case 'ScopeCatalogChanged':
       return { ...state, catalog: event.data.items, catalogChanged: changed };
@@ -91,7 +103,7 @@ const evolve = (state: Settings, event: Recorded<PolicyEvent>): Settings => {
 /** The settings that the key policy's stream holds: the policy, the catalog of scopes, the mail server. */
 export const settings: Decider<Settings, SettingsCommand, PolicyEvent> = {
   name: 'settings',
-  foldVersion: 1,
+  foldVersion: 2,
   initialState,
   decide,
   evolve,

@@ -1,4 +1,4 @@
-import type { OpenedEvent } from '../api/readKeys.ts';
+import type { OpenedEvent, ReadKeysContext } from '../api/readKeys.ts';
 import type { StoredEvent } from '../commands/ports/eventStore.ts';
 import type { Actor } from '../domain/event.ts';
 import { displayName } from '../domain/profile.ts';
@@ -30,13 +30,13 @@ export const historyOf = ({ stores, codec, folds }: Pick<Inside, 'stores' | 'cod
     }));
   };
 
-  /** Every event of a stream, oldest first. */
-  const history = async (stream: string): Promise<readonly OpenedEvent[]> => {
+  const history: ReadKeysContext['history'] = async (stream, wanted = () => true) => {
     const events: StoredEvent[] = [];
-    for (;;) {
-      const page = await store.readStream(stream, events.length, pageSize);
-      events.push(...page.events);
+    for (let from = 0; ; ) {
+      const page = await store.readStream(stream, from, pageSize);
+      events.push(...page.events.filter(wanted));
       if (page.end) return labelled(events);
+      from += page.events.length;
     }
   };
 

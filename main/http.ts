@@ -111,6 +111,7 @@ export const wireHttp = (
     metrics: [answers.metric],
     sha256: crypto.sha256,
     sha256Hex: (text: string) => toHex(crypto.sha256(text)),
+    secrets: inside.secrets,
     ...historyOf(inside),
     lastUse: async (keyId: string) => inside.lastUse.of(keyId) ?? (await inside.useTable.get(keyId))?.value ?? null,
   };

@@ -1,6 +1,10 @@
 import { z } from 'zod';
 import type { ApiKeyCommands } from '../../commands/apiKeys.ts';
 import type { Execute } from '../../commands/command.ts';
+import type { Identity } from '../../commands/identity.ts';
+import type { KeySecrets } from '../../commands/keySecrets.ts';
+import { readableKey } from '../../commands/revealKey.ts';
+import type { Load } from '../../commands/signIn.ts';
 import { isRejection } from '../../domain/decider.ts';
 import type { KeyId, Sha256Hex, UserId } from '../../domain/ids.ts';
 import type { Instant } from '../../domain/instant.ts';
@@ -26,10 +30,14 @@ import {
 } from '../schemas/common.ts';
 import { eventSchema } from '../schemas/event.ts';
 import { type KeyShape, keySchema, keyStatuses, keyWithText } from '../schemas/key.ts';
+import { secretText } from './session.ts';
 
 export type OwnKeysContext = ReadKeysContext & {
   readonly execute: Execute;
   readonly commands: ApiKeyCommands;
+  readonly load: Load;
+  readonly secrets: Pick<KeySecrets, 'read'>;
+  readonly identity: Pick<Identity, 'confirm'>;
   readonly sha256Hex: (text: string) => Sha256Hex;
   readonly cursors: Cursors;
   /** How far this process has read, and how long ago. */
@@ -277,6 +285,54 @@ const rotate = (context: OwnKeysContext) =>
     },
   });
 
+const reveal = (context: OwnKeysContext) =>
+  route({
+    method: 'POST',
+    path: '/v1/api-keys/:id/reveal',
+    summary: 'Copy a key again, where the policy lets its text be kept',
+    tag: 'API keys',
+    access: 'session',
+    params: idParams,
+    body: z
+      .strictObject({
+        password: secretText
+          .optional()
+          .meta({ description: 'Needed unless it was shown within the last five minutes.' }),
+      })
+      .default({}),
+    answers: { 200: z.object({ key: z.string() }) },
+    command: {
+      command: 'RevealKey',
+      stream: 'activity-<userId>',
+      events: ['ApiKeyRevealed'],
+      message: 'none',
+      rejections: [
+        'forbidden',
+        'not-found',
+        'api-keys-disabled',
+        'already-ended',
+        'not-recoverable',
+        'reauthentication-required',
+        'reauthentication-failed',
+        'externally-managed',
+        'too-many-requests',
+      ],
+    },
+    handle: async ({ caller, params, body, command }) => {
+      const input = { ownerId: caller.userId, keyId: params.id };
+      const request = command();
+      // Nobody is asked for a password for what could not be shown; and a repeat shows nothing that has gone since.
+      const found = await readableKey(context.secrets, { load: context.load, request }, input);
+      if (isRejection(found)) return found;
+      const unconfirmed = await context.identity.confirm(caller, body.password, request);
+      if (unconfirmed !== null) return unconfirmed;
+      const outcome = await context.execute(context.commands.revealKey, input, request);
+      if (isRejection(outcome)) return outcome;
+      const { position, replayed, secret } = outcome;
+      return { status: 200, body: { key: secret?.text }, position, replayed };
+    },
+  });
+
 const history = (context: OwnKeysContext) =>
   route({
     method: 'GET',
@@ -360,5 +416,6 @@ export const apiKeyRoutes = (context: OwnKeysContext): readonly Route[] => [
   edit(context),
   remove(context),
   rotate(context),
+  reveal(context),
   history(context),
 ];

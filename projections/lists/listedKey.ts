@@ -55,6 +55,7 @@ export const listedKey = (document: Document): ListedKey => {
     replacedBy: text('replacedBy'),
     standing: {
       ownerEpoch,
+      createdAt: document.createdAt as string,
       expiresAt: text('expiresAt'),
       graceUntil: text('graceUntil'),
       revokedAt: text('revokedAt'),

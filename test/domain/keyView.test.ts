@@ -15,6 +15,7 @@ const after = '2027-01-02T00:00:00.000Z';
 
 const key: KeyStanding = {
   ownerEpoch: 1,
+  createdAt: longBefore,
   expiresAt: null,
   graceUntil: null,
   revokedAt: null,
@@ -28,7 +29,7 @@ const owner: OwnerStanding = {
   endedEpochs: [{ ownerEpoch: 0, at: longBefore, reason: 'owner-deactivated' }],
   mayUseApi: true,
 };
-const policy = presets.idmp;
+const policy = { ...presets.idmp, textsKeptSince: longBefore };
 const working = {
   status: 'active',
   usable: true,
@@ -117,7 +118,12 @@ test('switched off or without the role a key is active and does not work', () =>
 
 test('a text that was made to be shown once, or is now, cannot be copied', () => {
   assert.not.ok(keyView({ ...key, recoverable: false }, owner, policy, at).recoverable);
-  assert.not.ok(keyView(key, owner, { ...policy, secret: 'once' }, at).recoverable);
+  assert.not.ok(keyView(key, owner, { ...policy, textsKeptSince: null }, at).recoverable);
+  assert.not.ok(
+    keyView(key, owner, { ...policy, textsKeptSince: before }, at).recoverable,
+    'texts were destroyed since',
+  );
+  assert.ok(keyView({ ...key, createdAt: before }, owner, { ...policy, textsKeptSince: before }, at).recoverable);
 });
 
 test('status, reason and usability never contradict each other', () => {

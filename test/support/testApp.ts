@@ -6,6 +6,7 @@ import { createApp } from '../../api/app.ts';
 import type { Credentials } from '../../api/authenticate.ts';
 import { cookiesFor } from '../../api/cookies.ts';
 import { createCursors } from '../../api/cursor.ts';
+import type { ReadKeysContext } from '../../api/readKeys.ts';
 import { policyRoutes } from '../../api/resources/admin/policy.ts';
 import { roleRoutes } from '../../api/resources/admin/roles.ts';
 import { scopeRoutes } from '../../api/resources/admin/scopes.ts';
@@ -62,11 +63,12 @@ export const startTestApp = async (options: { readonly publicUrl?: string } = {}
 
   const accounts = createAccounts(bed, { afterAppend });
   const { execute, load, sessions, identity, signIn } = accounts;
+  const secrets = keySecrets(bed.vault, accounts.boxes);
   const commands = {
     ...accounts.commands,
     ...settingsCommands,
     ...serviceTokenCommands({ crypto }),
-    ...apiKeyCommands({ crypto, secrets: keySecrets(bed.vault, accounts.boxes) }),
+    ...apiKeyCommands({ crypto, secrets }),
   };
   const publicOrigin = options.publicUrl === undefined ? null : new URL(options.publicUrl).origin;
   const cookies = cookiesFor(publicOrigin?.startsWith('https:') ?? false);
@@ -118,9 +120,9 @@ export const startTestApp = async (options: { readonly publicUrl?: string } = {}
     },
   };
 
-  const history = async (stream: string) => {
+  const history: ReadKeysContext['history'] = async (stream, wanted = () => true) => {
     const { events } = await bed.store.readStream(stream, 0, 1000);
-    const opened = await accounts.codec.openAll(events);
+    const opened = await accounts.codec.openAll(events.filter(wanted));
     return opened.map((event) => ({ event: event as Opened & AnyEvent, label: null }));
   };
   const shared = { execute, commands, load, now, folds: accounts.folds };
@@ -137,6 +139,8 @@ export const startTestApp = async (options: { readonly publicUrl?: string } = {}
     ...deleteAccountRoutes({ ...shared, identity, sessions, cookies }),
     ...apiKeyRoutes({
       ...shared,
+      secrets,
+      identity,
       history,
       lastUse: async () => null,
       sha256Hex,

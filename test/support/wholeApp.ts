@@ -159,12 +159,13 @@ export const startWholeApp = async (
     },
   };
 
+  const secrets = keySecrets(vault, accounts.boxes);
   const commands = {
     ...accounts.commands,
     ...settingsCommands,
     ...serviceTokenCommands({ crypto }),
     ...auditCommands,
-    ...apiKeyCommands({ crypto, secrets: keySecrets(vault, accounts.boxes) }),
+    ...apiKeyCommands({ crypto, secrets }),
   };
   const acknowledgements = vaultTable<Acknowledgement>(vault, 'subscriber');
   const now = () => instant(clock.now());
@@ -173,6 +174,7 @@ export const startWholeApp = async (
     commands,
     now,
     load,
+    secrets,
     folds,
     codec,
     store,

@@ -8,7 +8,7 @@ import type { Instant } from '../../../domain/instant.ts';
 import { policyStream } from '../../../domain/keyPolicy.ts';
 import { type Key, keyringFold, keyringStream } from '../../../domain/keyring.ts';
 import { effectiveRights, roles, rolesOfUser, rolesStream } from '../../../domain/roles.ts';
-import { settings } from '../../../domain/settings.ts';
+import { policyStanding, settings } from '../../../domain/settings.ts';
 import { userStream } from '../../../domain/user.ts';
 import { user } from '../../../domain/userDecider.ts';
 import { eventsWhere, storedEvent } from '../../../projections/lists/auditEvents.ts';
@@ -58,7 +58,7 @@ export const keysAt = async (owned: Replay, rules: Replay, ownerId: UserId) => {
   const standing = { status, ownerEpoch, endedEpochs, mayUseApi };
   const shownOwner = ownerShape(owner.state);
   const shape = (key: Key, lastUse: Awaited<ReturnType<typeof lastUseAt>>, at: Instant): KeyForAdministrators => ({
-    ...keyShape({ ...key, ownerId, standing: key }, standing, rulesThen.state.policy, lastUse, at),
+    ...keyShape({ ...key, ownerId, standing: key }, standing, policyStanding(rulesThen.state), lastUse, at),
     owner: shownOwner,
   });
   return { keys, shape };

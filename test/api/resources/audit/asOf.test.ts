@@ -4,7 +4,7 @@ import { policyStream } from '../../../../domain/keyPolicy.ts';
 import { keyringFold, keyringStream } from '../../../../domain/keyring.ts';
 import { keyView } from '../../../../domain/keyView.ts';
 import { effectiveRights, roles, rolesOfUser, rolesStream } from '../../../../domain/roles.ts';
-import { settings } from '../../../../domain/settings.ts';
+import { policyStanding, settings } from '../../../../domain/settings.ts';
 import { userStream } from '../../../../domain/user.ts';
 import { user } from '../../../../domain/userDecider.ts';
 import { type Client, expectStatus } from '../../../support/client.ts';
@@ -70,7 +70,7 @@ const standingOf = (userId: string, at: string) => {
 
 /** What of every key a naive replay says, by key. */
 const keysAt = (at: string) => {
-  const { policy } = naive(settings, policyStream, at);
+  const policy = policyStanding(naive(settings, policyStream, at));
   const found = new Map<string, object>();
   for (const { id } of people) {
     const standing = standingOf(id, at);
