@@ -1,0 +1,28 @@
+# Packages as package-lock.json has them, and among them Node itself: the one that every test runs on. The base brings npm.
+FROM node:24.19.0-bookworm-slim AS packages
+WORKDIR /keyledger
+COPY package.json package-lock.json .npmrc ./
+# Of all install scripts only the one that brings Node is run.
+RUN npm ci --omit=dev --ignore-scripts && npm rebuild node
+
+FROM debian:12.15-slim
+# For whoever runs it embedded, with a volume here. With EventStoreDB, MongoDB and given keys nothing is written at all.
+RUN install -d -o 10001 -g 10001 -m 700 /data
+WORKDIR /keyledger
+COPY --from=packages /keyledger/node_modules ./node_modules
+COPY package.json LICENSE ./
+COPY domain ./domain
+COPY commands ./commands
+COPY projections ./projections
+COPY workers ./workers
+COPY api ./api
+COPY adapters ./adapters
+COPY main ./main
+COPY deploy/ready.mjs ./deploy/ready.mjs
+ENV NODE_ENV=production PATH=/keyledger/node_modules/.bin:$PATH KEYLEDGER_HOST=0.0.0.0 KEYLEDGER_DATA=/data
+USER 10001:10001
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=2m --start-interval=1s --retries=3 CMD ["node", "deploy/ready.mjs"]
+ENTRYPOINT ["node", "--disable-warning=ExperimentalWarning", "main/keyledger.ts"]
+CMD ["serve"]
