@@ -2,7 +2,7 @@ import type { AppendResult, EventStore, ExpectedRevision } from '../../commands/
 import { encodeAppend } from '../node/storedEvents.ts';
 import type { WireEvent } from './batchAppends.ts';
 import type { Connection } from './connection.ts';
-import { asFailure, isAccessDenied, unavailable } from './errors.ts';
+import { accessDenied, asFailure, isAccessDenied, unavailable } from './errors.ts';
 import { toWire, wireSize } from './events.ts';
 import type { StreamNames } from './names.ts';
 import { positionOf } from './positions.ts';
@@ -84,7 +84,7 @@ export const patientAppends = ({
       case 'deleted':
         return { refused: unavailable('a stream of ours was deleted for ever by somebody else') };
       case 'denied':
-        return { refused: unavailable('access denied') };
+        return { refused: accessDenied() };
       case 'open':
         return { open: unavailable(answer.why) };
     }

@@ -34,6 +34,8 @@ export type BatchAppends = {
   readonly append: (append: WireAppend) => Promise<WireAnswer>;
   /** What is awaited rejects. */
   readonly end: () => void;
+  /** Ends when nothing is awaited any more; nothing new is taken. */
+  readonly finish: () => void;
   readonly isEnded: () => boolean;
 };
 
@@ -66,6 +68,7 @@ export const openBatchAppends = async (client: EventStoreDBClient): Promise<Batc
   const awaited = new Map<string, PromiseWithResolvers<WireAnswer>>();
   let count = 0;
   let ended = false;
+  let finishing = false;
 
   const end = (error: unknown) => {
     ended = true;
@@ -73,17 +76,27 @@ export const openBatchAppends = async (client: EventStoreDBClient): Promise<Batc
     awaited.clear();
   };
 
+  const giveUp = (why: string) => {
+    end(unavailable(why));
+    call.cancel();
+  };
+
+  const endIfDone = () => {
+    if (finishing && !ended && awaited.size === 0) giveUp('the connection is not used any more');
+  };
+
   call.on('data', (response: streams.BatchAppendResp) => {
     const id = response.getCorrelationId()?.getString() ?? '';
     awaited.get(id)?.resolve(answerIn(response));
     awaited.delete(id);
+    endIfDone();
   });
   call.on('error', (error: Error) => end(convertToCommandError(error)));
   call.on('end', () => end(unavailable('the server ended the call for appends')));
 
   return {
     append: (append) => {
-      if (ended) throw unavailable('the connection is gone');
+      if (ended || finishing) throw unavailable('the connection is gone');
       count += 1;
       const id = `00000000-0000-4000-8000-${count.toString(16).padStart(12, '0')}`;
       const answer = Promise.withResolvers<WireAnswer>();
@@ -92,11 +105,12 @@ export const openBatchAppends = async (client: EventStoreDBClient): Promise<Batc
       call.write(request);
       return answer.promise;
     },
-    end: () => {
-      end(unavailable('the connection is given up'));
-      call.cancel();
+    end: () => giveUp('the connection is given up'),
+    finish: () => {
+      finishing = true;
+      endIfDone();
     },
-    isEnded: () => ended,
+    isEnded: () => ended || finishing,
   };
 };
 

@@ -1,5 +1,6 @@
-import { EventStoreDBClient } from '@eventstore/db-client';
+import type { EventStoreDBClient } from '@eventstore/db-client';
 import { type BatchAppends, openBatchAppends, type WireAnswer, type WireAppend } from './batchAppends.ts';
+import { type Client, newClient } from './client.ts';
 import { isDisconnected, unavailable } from './errors.ts';
 import { type Patience, type Time, within } from './timing.ts';
 
@@ -10,16 +11,16 @@ export type Connection = {
   readonly client: () => EventStoreDBClient;
   /** To be told of every error of a client, so that the next call gets one that works. */
   readonly failed: (client: EventStoreDBClient, error: unknown) => void;
+  /** To be told of a client on which somebody waited in vain. */
+  readonly silent: (client: EventStoreDBClient) => void;
   readonly close: () => Promise<void>;
 };
 
-type Link = { readonly client: EventStoreDBClient; appends: Promise<BatchAppends> | null };
-
-const defaultKeepAlive = 10_000;
+type Link = { readonly client: Client; appends: Promise<BatchAppends> | null };
 
 /**
- * The connection of one store. A client that lost its own is replaced: it would look for the cluster's leader anew while
- * old calls still fail, and an error of both at once is one that nobody can catch.
+ * The connection of one store. A client that lost its own, or hears nothing over it, is replaced: it would look for the
+ * cluster's leader anew while old calls still fail, and wait long for what never answers.
  */
 export const openConnection = (connectionString: string, time: Time, patience: Patience): Connection => {
   let opened = 0;
@@ -27,65 +28,73 @@ export const openConnection = (connectionString: string, time: Time, patience: P
   let link = open();
   let closed = false;
 
+  /** Whoever waits for an answer on it still gets it. */
+  const retire = ({ client, appends }: Link): void => {
+    client.retire();
+    appends?.then(
+      (open) => open.finish(),
+      () => {}, // It never began.
+    );
+  };
+
+  const silent = (client: EventStoreDBClient) => {
+    if (client !== link.client.db || closed) return;
+    const old = link;
+    link = open();
+    retire(old);
+  };
+
   const failed = (client: EventStoreDBClient, error: unknown) => {
-    if (client === link.client && isDisconnected(error) && !closed) link = open();
+    if (isDisconnected(error)) silent(client);
   };
 
-  const appendsOf = (used: Link): Promise<BatchAppends> => {
-    const opening = openBatchAppends(used.client);
-    used.appends = opening;
-    opening.catch(() => {
-      if (used.appends === opening) used.appends = null;
-    });
-    return opening;
-  };
-
-  const giveUp = (used: Link, appends: BatchAppends) => {
-    used.appends = null;
-    appends.end();
+  /** One call for all who ask, and another after it has ended. */
+  const appendsOf = async (used: Link): Promise<BatchAppends> => {
+    for (;;) {
+      used.appends ??= openBatchAppends(used.client.db);
+      const opening = used.appends;
+      const forget = () => {
+        if (used.appends === opening) used.appends = null;
+      };
+      const appends = await opening.catch((error) => {
+        forget();
+        throw error;
+      });
+      if (!appends.isEnded()) return appends;
+      forget();
+    }
   };
 
   return {
     append: async (append) => {
       const used = link;
-      let appends: BatchAppends | null = null;
-      try {
-        const answered = (async () => {
-          appends = await (used.appends ?? appendsOf(used));
-          if (appends.isEnded()) appends = await appendsOf(used);
-          return appends.append(append);
-        })();
-        return await within(time, patience.call, answered);
-      } catch (error) {
-        // Also one that is only silent: the others on it would wait as long.
-        if (appends !== null) giveUp(used, appends);
-        failed(used.client, error);
+      const answered = appendsOf(used).then((appends) => appends.append(append));
+      return within(time, patience.call, answered, () => {
+        // The others on it would wait as long.
+        silent(used.client.db);
+        used.appends?.then(
+          (appends) => appends.end(),
+          () => {},
+        );
+      }).catch((error: unknown) => {
+        failed(used.client.db, error);
         throw error;
-      }
+      });
     },
     client: () => {
       if (closed) throw unavailable('the store is closed');
-      return link.client;
+      return link.client.db;
     },
     failed,
+    silent,
     close: async () => {
       closed = true;
-      const appends = await link.appends?.catch(() => null);
-      appends?.end();
-      await link.client.dispose();
+      link.appends?.then(
+        (appends) => appends.end(),
+        () => {}, // It never began.
+      );
+      link.client.retire();
+      await link.client.db.dispose();
     },
   };
-};
-
-/**
- * gRPC shares connections of equal options in the process, and with them the long pause after one that failed. Each
- * client has options of its own, so that a new one connects at once; the pauses are ours.
- */
-const newClient = (connectionString: string, count: number): EventStoreDBClient => {
-  if (/keep_?-?alive_?-?interval=/i.test(connectionString))
-    return EventStoreDBClient.connectionString(connectionString);
-  const separator = connectionString.includes('?') ? '&' : '?';
-  return EventStoreDBClient.connectionString(
-    `${connectionString}${separator}keepAliveInterval=${defaultKeepAlive + (count % 1_000)}`,
-  );
 };

@@ -31,14 +31,19 @@ export const isPassing = (error: unknown): boolean =>
   !(error instanceof Failure) && !isDeleted(error) && !isNotFound(error) && !isAccessDenied(error);
 
 export const unavailable = (why: string, cause?: unknown): Failure =>
-  new Failure('store-unavailable', `EventStoreDB: ${why}`, cause === undefined ? {} : { cause });
+  new Failure('store-unavailable', `EventStoreDB: ${why}`, { ...(cause !== undefined && { cause }) });
+
+export const accessDenied = (cause?: unknown): Failure =>
+  new Failure('store-unavailable', 'EventStoreDB: access denied', {
+    refused: true,
+    ...(cause !== undefined && { cause }),
+  });
 
 /** What callers of the port get to see. */
 export const asFailure = (error: unknown): Failure => {
   if (error instanceof Failure) return error;
   if (isDeleted(error)) return unavailable('a stream of ours was deleted for ever by somebody else', error);
-  if (isAccessDenied(error))
-    return new Failure('store-unavailable', 'EventStoreDB: access denied', { cause: error, refused: true });
+  if (isAccessDenied(error)) return accessDenied(error);
   const message = error instanceof Error ? error.message : '';
   return unavailable(message === '' ? (typeOf(error) ?? 'it did not answer') : message, error);
 };

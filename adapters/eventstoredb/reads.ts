@@ -42,7 +42,9 @@ export const eventReads = (connection: Connection, names: StreamNames, time: Tim
     const done = new AbortController();
     // Neither a deadline nor a cancelled call ends it with an error: that would look like the end of the log.
     const late = time.sleep(patience.call, done.signal).then(() => {
-      if (!done.signal.aborted) reading.destroy(unavailable(`no answer for ${patience.call} ms`));
+      if (done.signal.aborted) return;
+      connection.silent(client);
+      reading.destroy(unavailable(`no answer for ${patience.call} ms`));
     });
     let all = false;
     try {

@@ -16,13 +16,20 @@ export type Patience = {
 /**
  * What a promise brings, if it comes in time; the client's own deadlines do not hold for every call. What comes later
  * is not looked at.
+ * @param onLate before it rejects
  * @throws Failure store-unavailable
  */
-export const within = async <Result>(scheduler: Scheduler, ms: number, promise: Promise<Result>): Promise<Result> => {
+export const within = async <Result>(
+  scheduler: Scheduler,
+  ms: number,
+  promise: Promise<Result>,
+  onLate: () => void,
+): Promise<Result> => {
   const answered = new AbortController();
   const late = scheduler.sleep(ms, answered.signal).then(() => {
-    if (!answered.signal.aborted) throw unavailable(`no answer for ${ms} ms`);
-    return promise;
+    if (answered.signal.aborted) return promise;
+    onLate();
+    throw unavailable(`no answer for ${ms} ms`);
   });
   try {
     return await Promise.race([promise, late]);

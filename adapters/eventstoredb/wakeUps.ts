@@ -46,7 +46,9 @@ export const createWakeUps = (connection: Connection, names: StreamNames, time: 
     subscription.on('error', () => {});
     subscription.on('confirmation', () => confirmed.abort());
     const late = time.sleep(confirmMs, confirmed.signal).then(() => {
-      if (!confirmed.signal.aborted) subscription.destroy();
+      if (confirmed.signal.aborted) return;
+      connection.silent(client);
+      subscription.destroy();
     });
     let wasConfirmed = false;
     try {
@@ -84,10 +86,12 @@ export const createWakeUps = (connection: Connection, names: StreamNames, time: 
       if (signal.aborted || ended.signal.aborted || (newest !== null && (after === null || newest > after))) return;
       following ??= follow();
       const over = new AbortController();
-      const woken = AbortSignal.any([signal, over.signal]);
-      const longest = time.sleep(longestWaitMs, woken).then(() => over.abort());
-      await waiters.wait(woken);
-      over.abort();
+      const end = () => over.abort();
+      signal.addEventListener('abort', end);
+      const longest = time.sleep(longestWaitMs, over.signal).then(end);
+      await waiters.wait(over.signal);
+      signal.removeEventListener('abort', end);
+      end();
       await longest;
     },
     seen,

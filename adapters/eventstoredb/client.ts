@@ -1,0 +1,68 @@
+import { EventStoreDBClient } from '@eventstore/db-client';
+
+/** What the package has of a gRPC channel. */
+type Channel = { readonly close: () => void };
+
+/** What is put right in here; properties of every client, none of the package's prototypes. */
+type Inside = {
+  createChannel: () => Promise<Channel>;
+  handleError: (stub: unknown, error: Error) => Promise<void>;
+};
+
+export type Client = {
+  readonly db: EventStoreDBClient;
+  /** What runs on it goes on to its end, nothing new begins, and then its connection is closed. */
+  readonly retire: () => void;
+};
+
+/** @param count another for every client of the process */
+export const newClient = (connectionString: string, count: number): Client => {
+  const db = EventStoreDBClient.connectionString(apart(connectionString, count % 1_000));
+  const inside = db as unknown as Inside;
+  const { createChannel, handleError } = inside;
+  let channel: Channel | null = null;
+  let retired = false;
+
+  // The package never closes its last one.
+  inside.createChannel = async () => {
+    if (retired) throw new Error('the connection was given up');
+    const opened = await createChannel();
+    channel = opened;
+    if (retired) opened.close();
+    return opened;
+  };
+
+  // It would give up its connection for a call that was cancelled here, and what goes wrong while it looks for the
+  // cluster's leader would be an error that nobody can catch.
+  inside.handleError = async (stub, error) => {
+    if (!isCancelledHere(error)) await handleError(stub, error).catch(() => {});
+  };
+
+  return {
+    db,
+    retire: () => {
+      retired = true;
+      channel?.close();
+    },
+  };
+};
+
+const isCancelledHere = (error: Error): boolean => 'details' in error && error.details === 'Cancelled on client';
+
+/**
+ * gRPC shares connections of equal options in the process, and with them the long pause after one that failed. Each
+ * client has options of its own, so that a new one connects at once; the pauses are ours.
+ */
+const apart = (connectionString: string, by: number): string => {
+  const interval = given(connectionString, 'interval');
+  if (interval === null) return `${connectionString}${separatorIn(connectionString)}keepAliveInterval=${10_000 + by}`;
+  if (!interval.startsWith('-')) return connectionString.replace(keepAlive('interval'), String(Number(interval) + by));
+  // Switched off.
+  const timeout = given(connectionString, 'timeout');
+  if (timeout === null) return `${connectionString}&keepAliveTimeout=${10_000 + by}`;
+  return connectionString.replace(keepAlive('timeout'), String(Math.abs(Number(timeout)) + by));
+};
+
+const keepAlive = (what: string) => new RegExp(`(?<=[?&]keep[_-]?alive[_-]?${what}=)[^&]*`, 'i');
+const given = (connectionString: string, what: string) => keepAlive(what).exec(connectionString)?.[0] ?? null;
+const separatorIn = (connectionString: string) => (connectionString.includes('?') ? '&' : '?');
