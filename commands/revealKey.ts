@@ -7,7 +7,6 @@ import { keyringFold, keyringStream } from '../domain/keyring.ts';
 import { settings } from '../domain/settings.ts';
 import { userStream } from '../domain/user.ts';
 import { user } from '../domain/userDecider.ts';
-import type { KeyAnswer } from './apiKeys.ts';
 import type { Command, Run } from './command.ts';
 import type { KeySecrets } from './keySecrets.ts';
 
@@ -43,7 +42,7 @@ export const readableKey = async (
  * Shows a key's text once more, as `secret`. It is put down before it is shown, and asked again after that: what ended
  * or was turned off meanwhile, while a store was slow, is not shown any more.
  */
-export const revealKey = ({ secrets }: { readonly secrets: KeySecrets }): Command<RevealKeyInput, KeyAnswer> => ({
+export const revealKey = ({ secrets }: { readonly secrets: KeySecrets }): Command<RevealKeyInput, RevealKeyInput> => ({
   name: 'RevealKey',
   several: false,
   run: async (input, run) => {

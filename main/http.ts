@@ -97,6 +97,7 @@ export const wireHttp = (
     projector: inside.projector,
     reader,
     clock,
+    scheduler,
     cursors,
     asOf,
     sessions,

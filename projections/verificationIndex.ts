@@ -74,10 +74,14 @@ export type OwnerFacts = {
   readonly scopes: readonly string[];
 };
 
+/**
+ * What a policy would break: keys that work now and would not under it, and the users whose keys these are. `sample`: the
+ * first of them, oldest first, each with what verification would answer then.
+ */
 export type PolicyImpact = {
   readonly keysAffected: number;
   readonly usersAffected: number;
-  readonly sample: readonly KeyId[];
+  readonly sample: readonly { readonly keyId: KeyId; readonly ownerId: UserId; readonly code: VerificationCode }[];
 };
 
 /**
@@ -110,8 +114,15 @@ export type VerificationIndex = {
   readonly policy: () => KeyPolicy;
   readonly catalog: () => ScopeCatalog;
   readonly counts: () => { readonly keys: number; readonly owners: number };
-  /** What works today and would not under other settings. Walks over all keys: milliseconds per hundred thousand. */
-  readonly impactOf: (policy: Pick<KeyPolicy, 'enabled' | 'requireRole'>, now: number, sample: number) => PolicyImpact;
+  /**
+   * What works now and would not under another policy, of which nothing else applies to keys that are there. Walks over
+   * all keys, some milliseconds at a time: whoever draws from it lets others have their turn between.
+   */
+  readonly impactOf: (
+    policy: Pick<KeyPolicy, 'enabled' | 'requireRole'>,
+    now: number,
+    sample: number,
+  ) => Generator<void, PolicyImpact, void>;
 };
 
 type MutableFacts = { -readonly [F in keyof VerificationFacts]: VerificationFacts[F] };
@@ -130,6 +141,9 @@ const noFacts: VerificationFacts = {
   mayUseApi: false,
   scopesHeld: false,
 };
+
+/** How many keys are walked over before others get their turn. */
+const keysAtOnce = 10_000;
 
 const noScopes: readonly string[] = [];
 
@@ -258,18 +272,23 @@ export const createVerificationIndex = (state: IndexState = emptyState()): Verif
     policy: () => state.policy,
     catalog: () => roles.catalog(),
     counts: () => ({ keys: keys.size(), owners: owners.size() }),
-    impactOf: (policy, now, sample) => {
+    *impactOf(policy, now, sample) {
       const affected = new Set<number>();
-      const sampled: KeyId[] = [];
+      const sampled: PolicyImpact['sample'][number][] = [];
       let keysAffected = 0;
-      for (let key = 0; key < keys.size(); key++) {
-        if (codeOfRow(key, now) !== 'valid') continue;
+      const asksMore = !policy.enabled || (policy.requireRole && !state.policy.requireRole);
+      for (let key = 0; asksMore && key < keys.size(); key++) {
+        if (key % keysAtOnce === keysAtOnce - 1) yield;
+        // A hash that an older key had is that key's: this one never worked.
+        if (!keys.ownsHash(key) || codeOfRow(key, now) !== 'valid') continue;
         facts.enabled = policy.enabled;
         facts.requireRole = policy.requireRole;
-        if (verificationCode(facts, now) === 'valid') continue;
+        const code = verificationCode(facts, now);
+        if (code === 'valid') continue;
+        const owner = keys.owner(key);
         keysAffected += 1;
-        affected.add(keys.owner(key));
-        if (sampled.length < sample) sampled.push(keys.keyId(key));
+        affected.add(owner);
+        if (sampled.length < sample) sampled.push({ keyId: keys.keyId(key), ownerId: owners.userId(owner), code });
       }
       return { keysAffected, usersAffected: affected.size, sample: sampled };
     },

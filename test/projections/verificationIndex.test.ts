@@ -265,15 +265,20 @@ index('tells what a policy would break', () => {
     created(3, 2),
     created(4, 2, { expiresAt: now }),
   );
-  assert.equal(made.impactOf({ enabled: true, requireRole: true }, now, 10), {
+  const impactOf = (policy: { enabled: boolean; requireRole: boolean }, sample: number) =>
+    made.impactOf(policy, now, sample).next().value;
+  assert.equal(impactOf({ enabled: true, requireRole: true }, 10), {
     keysAffected: 1,
     usersAffected: 1,
-    sample: [keyId(3)],
+    sample: [{ keyId: keyId(3), ownerId: userId(2), code: 'role-not-permitted' }],
   });
-  assert.equal(made.impactOf({ enabled: false, requireRole: false }, now, 2), {
+  assert.equal(impactOf({ enabled: false, requireRole: false }, 2), {
     keysAffected: 3,
     usersAffected: 2,
-    sample: [keyId(1), keyId(2)],
+    sample: [
+      { keyId: keyId(1), ownerId: userId(1), code: 'api-keys-disabled' },
+      { keyId: keyId(2), ownerId: userId(1), code: 'api-keys-disabled' },
+    ],
   });
 });
 

@@ -147,7 +147,7 @@ export const startTestApp = async (options: { readonly publicUrl?: string } = {}
       cursors,
       asOf,
     }),
-    ...policyRoutes(shared),
+    ...policyRoutes({ ...shared, reader: { proven: () => index }, scheduler: hurriedScheduler(clock) }),
     ...scopeRoutes(shared),
     ...adminUserRoutes({ ...listing, sessions, hasher: accounts.hasher, isCommonPassword }),
     ...roleRoutes(listing),

@@ -184,6 +184,7 @@ export const startWholeApp = async (
     projector,
     reader,
     clock,
+    scheduler: hurriedScheduler(clock),
     cursors: createCursors(crypto, accounts.purposeKeys('cursors')),
     asOf: () => ({ position: reader.position(), lagMs: 0 }),
     sessions,
