@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { acknowledge } from './dataPlane/acknowledge.ts';
 import { type DataPlane, type Exchange, fail } from './dataPlane/context.ts';
+import { forwardAuth } from './dataPlane/forwardAuth.ts';
+import { introspect } from './dataPlane/introspect.ts';
 import { revocationStream } from './dataPlane/revocationStream.ts';
 import { queryOf, revocations } from './dataPlane/revocations.ts';
 import { signingKeys } from './dataPlane/signingKeys.ts';
@@ -19,6 +21,7 @@ export type DataPlaneHandler = {
 const post = ['POST'];
 const get = ['GET'];
 const getOrHead = ['GET', 'HEAD'];
+const getHeadOrPost = ['GET', 'HEAD', 'POST'];
 
 type Handler = (plane: DataPlane, exchange: Exchange) => void | Promise<void>;
 
@@ -68,6 +71,10 @@ export const createDataPlane = (plane: DataPlane): DataPlaneHandler => {
       switch (query < 0 ? url : url.slice(0, query)) {
         case '/v1/verify':
           return run(post, withoutParameters(verify), request, response);
+        case '/v1/introspect':
+          return run(post, withoutParameters(introspect), request, response);
+        case '/v1/forward-auth':
+          return run(getHeadOrPost, forwardAuth, request, response);
         case '/v1/usage':
           return run(post, withoutParameters(reportUsage), request, response);
         case '/v1/revocations':

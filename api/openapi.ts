@@ -152,7 +152,7 @@ const operationOf = (route: Described, named: Schemas) => ({
     ...parametersOf(route.query, 'query', named),
     ...headersOf(route),
   ],
-  ...bodyOf(route.body, 'application/json', named),
+  ...bodyOf(route.body, route.consumes ?? 'application/json', named),
   responses: {
     ...answersOf(route, named),
     default: {

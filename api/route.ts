@@ -83,6 +83,8 @@ export type Route<
   readonly params?: P;
   readonly query?: Q;
   readonly body?: B;
+  /** Media type of the body, where it is not JSON. */
+  readonly consumes?: string;
   /** Bytes of a body; default 65,536. */
   readonly bodyLimit?: number;
   /** What it answers when it succeeds, by status. Null: no body. */

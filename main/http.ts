@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { addressRanges } from '../adapters/node/addressRanges.ts';
 import { isCommonPassword } from '../adapters/node/commonPasswords.ts';
 import { createApp } from '../api/app.ts';
 import { cookiesFor } from '../api/cookies.ts';
@@ -137,6 +138,7 @@ export const wireHttp = (
     clock,
     scheduler,
     newRequestId,
+    isProxy: addressRanges(configuration.forwardAuthFrom),
     markUse: inside.lastUse.mark,
     acknowledgements,
     publicKeys: inside.signingKeys.publicKeys,

@@ -30,6 +30,8 @@ export type DataPlane = {
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly newRequestId: () => string;
+  /** Whether a peer, as its socket names it, may ask by forward-auth. */
+  readonly isProxy: (address: string | undefined) => boolean;
   /** A key was used. @param at milliseconds since 1970 */
   readonly markUse: (keyId: KeyId, ownerId: UserId, at: number, ip: string | null) => void;
   readonly acknowledgements: VaultTable<Acknowledgement>;

@@ -2,9 +2,10 @@ import { z } from 'zod';
 import type { Described } from '../route.ts';
 import { id, instant } from '../schemas/common.ts';
 import { acknowledgeBody } from './acknowledge.ts';
+import { introspectBody, introspection } from './introspect.ts';
 import { revocationsQuery } from './revocations.ts';
 import { usageBody } from './usage.ts';
-import { verifyBody } from './verifyBody.ts';
+import { forwardAuthQuery, verifyBody } from './verifyBody.ts';
 
 const names = z.array(z.string());
 const logPlace = { position: z.string(), epoch: z.string() };
@@ -81,6 +82,29 @@ export const dataPlaneCalls: readonly Described[] = [
     unlogged: 'Use of a key is no event: last use goes to the vault',
     notIdempotent: true,
     refuses: ['unavailable'],
+  },
+  {
+    method: 'POST',
+    path: '/v1/introspect',
+    summary: 'Token introspection by RFC 7662: whether a key works, and what it may do',
+    tag,
+    access: ['verify'],
+    body: introspectBody,
+    consumes: 'application/x-www-form-urlencoded',
+    answers: { 200: introspection },
+    unlogged: 'Use of a key is no event: last use goes to the vault',
+    notIdempotent: true,
+    refuses: ['unavailable'],
+  },
+  {
+    method: 'GET',
+    path: '/v1/forward-auth',
+    summary: 'For a proxy: whether the request with these headers may pass; 404 to whoever is no proxy of ours',
+    tag,
+    access: 'open',
+    query: forwardAuthQuery,
+    answers: { 204: null },
+    refuses: ['unauthenticated', 'invalid-key', 'insufficient-scope', 'ambiguous-credentials', 'unavailable'],
   },
   {
     method: 'POST',

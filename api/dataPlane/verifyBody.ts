@@ -35,6 +35,15 @@ export const verifyBody = z.strictObject({
   userAgent: z.string().max(longestUserAgent).optional(),
 });
 
+/** What /v1/forward-auth takes: `?scope=a:b&scope=c:d`. */
+export const forwardAuthQuery = z.strictObject({
+  scope: z
+    .array(z.string().regex(scopePattern, 'Not a scope: give application:action'))
+    .max(mostScopes)
+    .optional()
+    .meta({ description: 'A scope that the key must have; may be given several times.' }),
+});
+
 const areScopes = (value: unknown): boolean => {
   if (!Array.isArray(value) || value.length > mostScopes) return false;
   for (const scope of value) if (typeof scope !== 'string' || !scopePattern.test(scope)) return false;

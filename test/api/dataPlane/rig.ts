@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { createMemoryEventStore } from '../../../adapters/memory/eventStore.ts';
 import { createMemoryLists } from '../../../adapters/memory/lists.ts';
 import { createMemoryVault } from '../../../adapters/memory/vault.ts';
+import { addressRanges } from '../../../adapters/node/addressRanges.ts';
 import { nodeCryptography } from '../../../adapters/node/crypto.ts';
 import { nodeSignatures } from '../../../adapters/node/ed25519.ts';
 import type { Acknowledgement } from '../../../api/dataPlane/context.ts';
@@ -62,6 +63,7 @@ export const arrange = async (
     readonly store?: (plain: EventStore) => EventStore;
     readonly log?: readonly Told[];
     readonly limits?: Partial<typeof serverLimits>;
+    readonly proxies?: readonly string[];
   } = {},
 ) => {
   const plain = createMemoryEventStore();
@@ -103,6 +105,7 @@ export const arrange = async (
     clock: time,
     scheduler: time,
     newRequestId,
+    isProxy: addressRanges(options.proxies ?? ['127.0.0.0/8', '::1']),
     markUse: (keyId, ownerId, at, ip) => uses.push({ keyId, ownerId, at, ip }),
     acknowledgements: vaultTable<Acknowledgement>(vault, 'subscriber'),
     publicKeys: signingKeys.publicKeys,

@@ -1,0 +1,142 @@
+import * as fc from 'fast-check';
+import * as assert from 'uvu/assert';
+import { catalog, created, keyId, onKey, userId } from '../../projections/logs.ts';
+import { type Fault, withFaults } from '../../support/faultyEventStore.ts';
+import { suite } from '../../support/suite.ts';
+import { arrange, type Call, keyText, tokenText, withRig, withText } from './rig.ts';
+
+const forward = suite('/v1/forward-auth');
+
+const key = (n: number, options: Parameters<typeof created>[2] = {}) => withText(created(n, 1, options), n);
+const withKey = (n: number, more: Partial<Call> = {}): Call => ({ method: 'GET', token: keyText(n), ...more });
+
+forward(
+  'lets through whoever sends a key that works, and says whose it is',
+  withRig(async (rig) => {
+    await rig.append(key(1));
+    await rig.time.settle();
+    for (const method of ['GET', 'HEAD', 'POST']) {
+      const answer = await rig.call('/v1/forward-auth', withKey(1, { method }));
+      assert.is(answer.status, 204, answer.text);
+      assert.is(answer.headers.get('keyledger-key-id'), keyId(1));
+      assert.is(answer.headers.get('keyledger-owner-id'), userId(1));
+      assert.is(answer.headers.get('keyledger-scopes'), '*:*');
+      assert.is(answer.headers.get('cache-control'), 'no-store');
+    }
+    const header = await rig.call('/v1/forward-auth', {
+      method: 'GET',
+      token: null,
+      headers: { 'x-api-key': keyText(1), 'x-forwarded-for': '203.0.113.9, 198.51.100.7' },
+    });
+    assert.is(header.status, 204);
+    assert.is(rig.uses.at(-1)!.ip, '198.51.100.7', 'the address that the proxy saw, not one that the client gave');
+  }),
+);
+
+forward(
+  'turns away everybody else, without a word on why',
+  withRig(async (rig) => {
+    await rig.append(key(1), onKey(1, 'ApiKeyRevoked', { keyId: keyId(1), reason: 'owner', note: null }));
+    await rig.time.settle();
+    const texts = new Set<string>();
+    for (const token of [keyText(1), keyText(2), 'anything', tokenText(1)]) {
+      const answer = await rig.call('/v1/forward-auth', { method: 'GET', token });
+      assert.is(answer.status, 401);
+      assert.match(answer.headers.get('www-authenticate')!, /^Bearer/);
+      texts.add(JSON.stringify({ ...answer.body, requestId: '' }));
+    }
+    assert.is(texts.size, 1);
+    assert.is((await rig.call('/v1/forward-auth', { method: 'GET', token: null })).body.code, 'unauthenticated');
+    const both = { method: 'GET', headers: { 'x-api-key': keyText(2) } };
+    assert.is((await rig.call('/v1/forward-auth', { ...both, token: keyText(1) })).body.code, 'ambiguous-credentials');
+    assert.equal(rig.uses, []);
+  }),
+);
+
+forward(
+  'scopes: each that is asked for',
+  withRig(async (rig) => {
+    const streams = { application: 'streams', actions: ['read', 'edit', 'admin'] };
+    await rig.append(catalog([streams]), key(1, { scopes: ['streams:read', 'streams:edit'] }));
+    await rig.time.settle();
+    const ask = (query: string) => rig.call(`/v1/forward-auth${query}`, withKey(1));
+    assert.is((await ask('?scope=streams:read&scope=streams:edit')).status, 204);
+    assert.is((await ask('')).headers.get('keyledger-scopes'), 'streams:read streams:edit');
+    const refused = await ask('?scope=streams:read&scope=streams:admin');
+    assert.is(refused.status, 403);
+    assert.is(refused.body.code, 'insufficient-scope');
+    assert.equal(refused.body.params, { missing: ['streams:admin'] });
+    assert.match(refused.headers.get('www-authenticate') ?? 'Bearer', /^Bearer/);
+    for (const query of ['?scope=streams', '?scope=', '?scopes=a:b', '?scope=a:*']) {
+      assert.is((await ask(query)).body.code, 'validation-failed', query);
+    }
+  }),
+);
+
+forward('is not there for whoever is no proxy of ours', async () => {
+  const rig = await arrange({ proxies: ['10.0.0.0/8'] });
+  try {
+    await rig.append(key(1));
+    await rig.time.settle();
+    const answer = await rig.call('/v1/forward-auth', withKey(1, { headers: { 'x-forwarded-for': '10.0.0.1' } }));
+    assert.is(answer.status, 404);
+    assert.is(answer.body.code, 'not-found');
+    assert.equal(rig.uses, []);
+  } finally {
+    await rig.close();
+  }
+});
+
+forward('refuses rather than guesses where the log is not proven', async () => {
+  let fault: Fault | undefined;
+  await withRig(
+    async (rig) => {
+      await rig.append(key(1));
+      await rig.time.settle();
+      fault = 'fail';
+      await rig.time.advance(2001);
+      const answer = await rig.call('/v1/forward-auth', withKey(1));
+      assert.equal([answer.status, answer.headers.get('retry-after')], [503, '1']);
+    },
+    { store: (plain) => withFaults(plain, { read: () => fault }) },
+  )();
+});
+
+forward('any headers: never an error of ours, never let through', async () => {
+  const rig = await arrange();
+  try {
+    await rig.append(key(1));
+    await rig.time.settle();
+    const value = fc.string({ unit: 'grapheme-ascii', maxLength: 60 }).map((text) => text.trim());
+    const header = fc.oneof(
+      value,
+      value.map((text) => `Bearer ${text}`),
+      value.map((text) => `Bearer ${keyText(1)}${text}x`),
+    );
+    const headers = fc.record(
+      { authorization: header, 'x-api-key': header, 'x-forwarded-for': value },
+      { requiredKeys: [] },
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(headers, fc.webQueryParameters()), { minLength: 10, maxLength: 30 }),
+        async (all) => {
+          const calls = all.map(([sent, query]) =>
+            rig.call(`/v1/forward-auth?${query}`, {
+              method: 'GET',
+              token: null,
+              headers: sent as Record<string, string>,
+            }),
+          );
+          for (const { status, text } of await Promise.all(calls)) assert.ok(status >= 400 && status < 500, text);
+        },
+      ),
+      { numRuns: 30 },
+    );
+    assert.equal(rig.unexpected, []);
+  } finally {
+    await rig.close();
+  }
+});
+
+forward.run();
