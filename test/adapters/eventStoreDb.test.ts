@@ -2,19 +2,17 @@ import { maxAppendBytes } from '../../adapters/eventstoredb/appends.ts';
 import { createEventStoreDb } from '../../adapters/eventstoredb/eventStore.ts';
 import { systemScheduler } from '../../adapters/node/scheduler.ts';
 import { systemClock } from '../../adapters/node/systemClock.ts';
-import { startEventStoreDouble } from '../servers/eventStoreDouble/double.ts';
+import { eventStoreInUse, sharedEventStore } from '../servers/eventStore.ts';
 import { eventStoreModel } from './eventStoreModel.ts';
-import { eventStoreBehaviours } from './eventStoreSuite.ts';
+import { eventStoreBehaviours, type Harness } from './eventStoreSuite.ts';
 
-const open = async () => {
-  const server = await startEventStoreDouble();
+/** Each on a server of its own, or on the given one. */
+const open = async (): Promise<Harness> => {
+  const server = sharedEventStore();
+  const connectionString = await server.connectionString();
+  const prefix = server.prefix();
   const again = async () =>
-    createEventStoreDb({
-      connectionString: server.connectionString,
-      prefix: 'tests',
-      clock: systemClock(),
-      scheduler: systemScheduler(),
-    });
+    createEventStoreDb({ connectionString, prefix, clock: systemClock(), scheduler: systemScheduler() });
   const store = await again();
   return {
     store,
@@ -22,10 +20,10 @@ const open = async () => {
     reopen: again,
     dispose: async () => {
       await store.close();
-      await server.close();
+      await server.stop();
     },
   };
 };
 
-eventStoreBehaviours('EventStoreDB (double)', open);
-eventStoreModel('EventStoreDB (double)', open);
+eventStoreBehaviours(`EventStoreDB (${eventStoreInUse})`, open);
+eventStoreModel(`EventStoreDB (${eventStoreInUse})`, open);
