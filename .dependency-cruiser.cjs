@@ -8,6 +8,7 @@ const drivers = {
   mongodb: ['mongodb'],
   nats: ['nats'],
   node: ['bcryptjs', 'piscina'],
+  smtp: ['nodemailer'],
   sqlite: ['node:sqlite'],
 };
 
