@@ -5,7 +5,7 @@ import type { Vault } from '../commands/ports/vault.ts';
 import { instant } from '../domain/instant.ts';
 import type { ProvenIndex } from '../projections/provenIndex.ts';
 import { checkpointKind } from './checkpoints.ts';
-import { either, type Worker, type WorkerParts, worker } from './worker.ts';
+import { either, fired, type Worker, type WorkerParts, worker } from './worker.ts';
 
 export type PublisherParts = WorkerParts & {
   readonly index: Pick<ProvenIndex, 'feed' | 'feedPage' | 'proof' | 'position' | 'onProof' | 'halted'>;
@@ -36,35 +36,49 @@ type Place = { readonly after: Position | null; readonly fence: Position | null 
  * publisher that another has overtaken publishes nothing. Only the holder of the lease works, so that they do not fight;
  * that it holds it is never what keeps them from harm, so with a vault that does not answer it goes on publishing. A
  * heartbeat says that everything up to a proven end of the log was published: without the lease, or a newer proof, or
- * with a message that is still on its way, there is none.
+ * with a message that is still on its way, there is none. No message waits for the vault.
  */
 export const publisher = (parts: PublisherParts): Worker => {
   const { index, bus, vault, clock, scheduler, processId, log } = parts;
   let place: Place | null = null;
-  let leased = false;
+  // As the vault last said, and what came instead of its last answer.
+  let isHolder = false;
+  let noAnswer: unknown = null;
+  // It runs from when it was asked for, at the latest.
+  let heldUntil = Number.NEGATIVE_INFINITY;
   let leaseAskedAt = Number.NEGATIVE_INFINITY;
+  let asking: Promise<void> | null = null;
   let beatAt = Number.NEGATIVE_INFINITY;
   let beatProof = Number.NEGATIVE_INFINITY;
 
   const askForLease = async () => {
-    if (clock.monotonic() - leaseAskedAt < heartbeatMs) return;
     leaseAskedAt = clock.monotonic();
-    const lease = await vault.lease(name, processId, leaseMs);
-    if (lease === null) place = null;
-    leased = lease !== null;
+    try {
+      const lease = await vault.lease(name, processId, leaseMs);
+      isHolder = lease !== null;
+      heldUntil = isHolder ? leaseAskedAt + leaseMs : Number.NEGATIVE_INFINITY;
+      noAnswer = null;
+    } catch (error) {
+      if (isHolder && noAnswer === null)
+        log.warn({ worker: name, err: error }, 'the lease cannot be renewed: publishing goes on, heartbeats do not');
+      noAnswer = error;
+    }
   };
 
-  /** Holding the lease, or unable to ask and having held it. @returns whether it was asked for and is held */
+  const isSurelyHeld = () => isHolder && clock.monotonic() < heldUntil;
+
+  /**
+   * Whether to work. It is renewed beside the work; whoever slept past its end waits for the answer, and goes on without
+   * one. @throws where nobody can tell whether it is another's
+   */
   const holdsLease = async (): Promise<boolean> => {
-    try {
-      await askForLease();
-      return leased;
-    } catch (error) {
-      leased = false;
-      if (!failedWith(error, 'store-unavailable') || place === null) throw error;
-      log.warn({ worker: name, err: error }, 'the lease cannot be renewed: publishing goes on, heartbeats do not');
-      return false;
-    }
+    if (clock.monotonic() - leaseAskedAt >= heartbeatMs)
+      asking ??= askForLease().finally(() => {
+        asking = null;
+      });
+    if (!isSurelyHeld() && (!isHolder || noAnswer === null)) await asking;
+    if (noAnswer !== null && !isHolder) throw noAnswer;
+    return isHolder && (noAnswer !== null || isSurelyHeld());
   };
 
   const published = async (): Promise<Published | null> => {
@@ -72,18 +86,25 @@ export const publisher = (parts: PublisherParts): Worker => {
     return row && (JSON.parse(row.value) as Published);
   };
 
-  /** For buses that forget. It is a hint: what the bus itself says comes first. */
-  const note = async (last: Published) => {
-    const row = {
-      kind: checkpointKind,
-      id: name,
-      value: JSON.stringify(last),
-      person: null,
-      ref: null,
-      expiresAt: null,
-    };
-    await vault.put(row, 'any').catch((error: unknown) => {
-      log.warn({ worker: name, err: error }, 'the place in the feed could not be noted');
+  let toNote: Published | null = null;
+  let noting: Promise<void> | null = null;
+
+  const noteAll = async () => {
+    while (toNote !== null) {
+      const value = JSON.stringify(toNote);
+      toNote = null;
+      const row = { kind: checkpointKind, id: name, value, person: null, ref: null, expiresAt: null };
+      await vault.put(row, 'any').catch((error: unknown) => {
+        log.warn({ worker: name, err: error }, 'the place in the feed could not be noted');
+      });
+    }
+  };
+
+  /** For buses that forget. It is a hint, so the newest is enough: what the bus itself says comes first. */
+  const note = (last: Published) => {
+    toNote = last;
+    noting ??= noteAll().finally(() => {
+      noting = null;
     });
   };
 
@@ -123,18 +144,20 @@ export const publisher = (parts: PublisherParts): Worker => {
       return true;
     }
     place = { after: last.position, fence: last.position };
-    await note({ epoch: last.epoch, position: last.position, eventId: last.id });
+    note({ epoch: last.epoch, position: last.position, eventId: last.id });
     return items.length === pageSize;
   };
 
+  const isPublished = (lastMessage: Position | null) => (lastMessage ?? '') <= (place?.after ?? '');
+
   const beat = async () => {
-    if (clock.monotonic() - beatAt < heartbeatMs) return;
+    if (clock.monotonic() - beatAt < heartbeatMs || !isSurelyHeld()) return;
     // Taken together, without a pause between: what the index read since the proof is in `head`, and published or not.
     const proof = index.proof();
     const feed = index.feed();
     const [head, lastMessage, epoch] = [index.position(), feed.lastMessage(), feed.epoch()];
     if (proof === null || proof.monotonic <= beatProof || epoch === null || index.halted() !== null) return;
-    if ((lastMessage ?? '') > (place?.after ?? '')) return;
+    if (!isPublished(lastMessage)) return;
     beatAt = clock.monotonic();
     beatProof = proof.monotonic;
     await bus.heartbeat({ epoch, head, lastMessage, provenAt: instant(proof.wall) });
@@ -143,39 +166,47 @@ export const publisher = (parts: PublisherParts): Worker => {
   const step = async () => {
     const halted = index.halted();
     if (halted !== null) throw new Error(`the feed has stopped at ${halted.position}: ${halted.reason}`);
-    const holds = await holdsLease();
-    if (!holds && place === null) return standByMs;
+    if (!(await holdsLease())) {
+      place = null;
+      return standByMs;
+    }
     if (await publishPage()) return 0;
-    if (holds) await beat();
+    await beat();
     return untilNews;
   };
 
-  const untilNews = (signal: AbortSignal): Promise<void> =>
-    either(
+  const untilNews = async (signal: AbortSignal): Promise<void> => {
+    // What came while the last ones were on their way told nobody.
+    if (!isPublished(index.feed().lastMessage())) return;
+    const untilBeat = beatAt + heartbeatMs - clock.monotonic();
+    await either(
       signal,
-      (any) => heard(index, any),
-      (any) => scheduler.sleep(Math.max(1, beatAt + heartbeatMs - clock.monotonic()), any),
+      (any) => told((tell) => index.feed().listen(tell), any),
+      // Where a heartbeat is due and none could be sent, the next proof calls.
+      (any) => (untilBeat > 0 ? fired(any) : told(index.onProof, any)),
+      (any) => scheduler.sleep(untilBeat > 0 ? untilBeat : heartbeatMs, any),
     );
+  };
 
   return worker(parts, name, step, {
     position: () => place?.after ?? null,
     longestRetryMs,
     lastly: async () => {
-      if (leased) await vault.releaseLease(name, processId);
+      await Promise.allSettled([asking, noting]);
+      if (isHolder) await vault.releaseLease(name, processId);
     },
   });
 };
 
-/** Resolves when the feed has a new message. */
-const heard = (index: Pick<ProvenIndex, 'feed'>, signal: AbortSignal): Promise<void> =>
+/** Resolves when something is told. */
+const told = (listen: (tell: () => void) => () => void, signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
-    const feed = index.feed();
     const end = () => {
-      stop();
+      deaf();
       signal.removeEventListener('abort', end);
       resolve();
     };
-    const stop = feed.listen(end);
+    const deaf = listen(end);
     if (signal.aborted) end();
     else signal.addEventListener('abort', end, { once: true });
   });

@@ -61,6 +61,7 @@ export const createPublishing = (parts: {
 }) => {
   const { connection, signatures, installation, replicas } = parts;
   let known: Standing | null = null;
+  let source: string | null = null;
 
   /** Makes the stream where there is none. A last message that is not this installation's own, signed, is none. */
   const look = async (): Promise<Standing> => {
@@ -98,11 +99,8 @@ export const createPublishing = (parts: {
       const stands = last?.epoch === first.epoch ? last.position : null;
       if (stands !== after && last?.position !== after) throw outOfStep(`the bus stands at ${stands}, not at ${after}`);
 
-      const batch = {
-        stream: link.nc.jetstream({ timeout: answerMs }),
-        sign: await signatures.signer(),
-        source: await installation(),
-      };
+      source ??= await installation();
+      const batch = { stream: link.nc.jetstream({ timeout: answerMs }), sign: await signatures.signer(), source };
       known = null;
       // The first alone: whoever is out of step hears of it before the rest, which plain subscribers would get all the same.
       await putFirst(link, batch, first, sequence);

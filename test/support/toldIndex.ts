@@ -15,6 +15,7 @@ export const createToldIndex = (
   const feed = createFeed(undefined, 10_000);
   let count = 0;
   let proof: Proof | null = null;
+  const proofListeners = new Set<(proof: Proof) => void>();
   const push = (type: string, data: object) => {
     count += 1;
     feed.apply({
@@ -30,7 +31,12 @@ export const createToldIndex = (
       feedPage: (after: string | null, limit: number) => feedPage(feed, async () => null, after, limit),
       proof: () => proof,
       position: () => positionOf(count),
-      onProof: () => () => {},
+      onProof: (listener) => {
+        proofListeners.add(listener);
+        return () => {
+          proofListeners.delete(listener);
+        };
+      },
       halted: () => null,
     } satisfies PublisherParts['index'],
     revoke: (times = 1) => {
@@ -41,6 +47,7 @@ export const createToldIndex = (
     prove: () => {
       clock.advance?.(1);
       proof = { wall: clock.now(), monotonic: clock.monotonic() };
+      for (const listener of proofListeners) listener(proof);
     },
   };
 };

@@ -196,6 +196,100 @@ test('only who holds the lease sends heartbeats; without the vault messages stil
   await end();
 });
 
+/** No time ever passes: what is not called for is not done. */
+const standingStill = {
+  sleep: (_: number, signal?: AbortSignal) =>
+    new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve())),
+};
+
+test('what comes while others are on their way follows at once, and a proof calls for the heartbeat', async () => {
+  const { log, bus, messages, heartbeats, made, end } = setUp();
+  const gate = createGate();
+  let calls = 0;
+  const slow: Bus = {
+    ...bus,
+    publish: async (given, after) => {
+      if (++calls === 1) await gate.pass();
+      await bus.publish(given, after);
+    },
+  };
+  log.revoke();
+  const stop = new AbortController();
+  const running = made('a', { bus: slow, scheduler: standingStill }).run(stop.signal);
+  await gate.reached;
+  log.revoke();
+  gate.open();
+  await until(() => messages.length === 2);
+  log.prove();
+  await until(() => heartbeats.length === 1);
+  log.revoke();
+  await until(() => messages.length === 3);
+  stop.abort();
+  await running;
+  await end();
+});
+
+test('no message waits for a vault that is slow', async () => {
+  const { bed, log, messages, heartbeats, made, end } = setUp();
+  let slow = false;
+  const never = new Promise<never>(() => {});
+  const vault = {
+    ...bed.vault,
+    lease: async (...args: Parameters<typeof bed.vault.lease>) => (slow ? never : bed.vault.lease(...args)),
+    put: async (...args: Parameters<typeof bed.vault.put>) => (slow ? never : bed.vault.put(...args)),
+  };
+  const stop = new AbortController();
+  const running = made('a', { vault, scheduler: standingStill }).run(stop.signal);
+  log.revoke();
+  await until(() => messages.length === 1);
+  slow = true;
+  for (let n = 2; n <= 5; n++) {
+    bed.clock.advance(500);
+    log.revoke();
+    await until(() => messages.length === n);
+  }
+  assert.is(heartbeats.length, 0);
+  stop.abort();
+  // It says goodbye to a vault that does not answer by the clock, which stands still here.
+  void running;
+  await end();
+});
+
+test('whoever slept past the end of its lease asks before it works again', async () => {
+  const { bed, log, bus, messages, made, end } = setUp();
+  const calls: string[] = [];
+  const heardOf: Bus = {
+    ...bus,
+    publish: async (given, after) => {
+      calls.push('publish');
+      await bus.publish(given, after);
+    },
+  };
+  const vault = {
+    ...bed.vault,
+    lease: async (...args: Parameters<typeof bed.vault.lease>) => {
+      const lease = await bed.vault.lease(...args);
+      calls.push(lease === null ? 'refused' : 'leased');
+      return lease;
+    },
+  };
+  const stop = new AbortController();
+  const sleeper = made('sleeper', { bus: heardOf, vault, scheduler: standingStill }).run(stop.signal);
+  log.revoke();
+  await until(() => messages.length === 1);
+  // While it sleeps its lease ends, and another holds it when there is something to publish.
+  bed.clock.advance(15_000);
+  assert.ok(await bed.vault.lease('publisher', 'other', 3_000));
+  calls.length = 0;
+  log.revoke();
+  await until(() => calls.length > 0);
+  for (let n = 0; n < 200; n++) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(calls, ['refused']);
+  stop.abort();
+  await sleeper;
+  await end();
+});
+
 test('where the feed has stopped there is neither message nor heartbeat, and it says why', async () => {
   const { log, messages, made, end } = setUp();
   log.revoke();
