@@ -38,8 +38,11 @@ export type Outbox = {
   readonly put: <N extends TemplateName>(mail: Mail<N>) => Promise<boolean>;
 };
 
-/** `waiting`: never tried. `later`: tried, to be tried again. `dead`: given up; an operator sees it. `sent`: taken by the server. */
-export type MailStatus = 'waiting' | 'later' | 'dead' | 'sent';
+/**
+ * `waiting`: never tried. `later`: tried, to be tried again. `dead`: given up; an operator sees it. `taken`: by the server,
+ * and not yet in the person's history. `sent`: that too. `dropped`: nobody was to get it any more.
+ */
+export type MailStatus = 'waiting' | 'later' | 'dead' | 'taken' | 'sent' | 'dropped';
 
 // Stored shape of a row, sealed under its person; `ref` holds the status.
 export type OutboxRow = {
