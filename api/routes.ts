@@ -1,6 +1,7 @@
 import { dataPlaneCalls } from './dataPlane/description.ts';
 import { openapiOf } from './openapi.ts';
 import { type AdminKeysContext, adminKeyRoutes } from './resources/admin/apiKeys.ts';
+import { type ImportKeysContext, importKeysRoutes } from './resources/admin/importKeys.ts';
 import { type ListsContext, listRoutes } from './resources/admin/lists.ts';
 import { type PolicyContext, policyRoutes } from './resources/admin/policy.ts';
 import { type RolesContext, roleRoutes } from './resources/admin/roles.ts';
@@ -28,6 +29,7 @@ import type { Route } from './route.ts';
  */
 export type RoutesContext = OwnKeysContext &
   AdminKeysContext &
+  ImportKeysContext &
   AdminUsersContext &
   PolicyContext &
   ScopesContext &
@@ -61,6 +63,7 @@ export const allRoutes = (context: RoutesContext): readonly Route[] => {
     ...policyRoutes(context),
     ...adminUserRoutes(context),
     ...roleRoutes(context),
+    ...importKeysRoutes(context),
     ...adminKeyRoutes(context),
     ...serviceTokenRoutes(context),
     ...auditRoutes(context),

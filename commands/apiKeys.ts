@@ -10,6 +10,7 @@ import { settings } from '../domain/settings.ts';
 import type { Command, Done, Run } from './command.ts';
 import { toHex } from './encoding.ts';
 import type { Cryptography } from './environment.ts';
+import { importKeysCommand } from './importKeys.ts';
 import type { KeySecrets } from './keySecrets.ts';
 import { type OwnerFacts, ownerFacts } from './ownerFacts.ts';
 import { revealKey } from './revealKey.ts';
@@ -236,6 +237,7 @@ export const apiKeyCommands = (deps: Deps) => ({
   revokeKey,
   expireKeys,
   closeKeyring,
+  importKeys: importKeysCommand,
 });
 
 export type ApiKeyCommands = ReturnType<typeof apiKeyCommands>;

@@ -65,7 +65,8 @@ export type Run = {
    */
   readonly load: <S, E>(fold: Fold<S, E>, stream: string) => Promise<Loaded<S>>;
   /**
-   * Decide on one stream and append: one decision, one stream, one append. At most one step per stream and command.
+   * Decide on one stream and append: one decision, one stream, one append. At most one step per stream and command, but
+   * for what does not fit into one append: `eventsFrom` then says where the numbers of a further step's events begin.
    * `decide` is called again, on a newer state, after a conflict; what it takes from other streams it loads in there.
    * `revisionOf`: the revision that If-Match is about (that key's own last event); without it If-Match is not looked at.
    * `newPerson`: whose key must be durable before these events (a person's first); made where it is missing.
@@ -81,6 +82,7 @@ export type Run = {
       readonly policyRevision?: () => number | null;
       /** The id of the first event, where another stream has fixed it: what an e-mail claim commits. */
       readonly firstEventId?: string;
+      readonly eventsFrom?: number;
     },
   ) => Promise<Step<S, E> | Rejection>;
 };

@@ -10,6 +10,8 @@ export const fromBase64 = (text: string): Uint8Array => Buffer.from(text, 'base6
 export const toHex = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
 
+export const fromHex = (text: string): Uint8Array => Buffer.from(text, 'hex');
+
 export const toUtf8 = (text: string): Uint8Array => Buffer.from(text, 'utf8');
 
 export const fromUtf8 = (bytes: Uint8Array): string =>

@@ -43,10 +43,13 @@ type Options<S> = {
   readonly reason?: string | null;
   readonly policyRevision?: () => number | null;
   readonly firstEventId?: string;
+  readonly eventsFrom?: number;
 };
 
-const idOf = <S>({ derived }: Running, stream: string, n: number, { firstEventId }: Options<S>): string =>
-  n === 0 && firstEventId !== undefined ? firstEventId : derived.eventId(stream, n);
+const idOf = <S>({ derived }: Running, stream: string, n: number, options: Options<S>): string => {
+  const { firstEventId, eventsFrom = 0 } = options;
+  return n === 0 && firstEventId !== undefined ? firstEventId : derived.eventId(stream, eventsFrom + n);
+};
 
 /** How often a decision may say that what it took from another stream was too old, before that is a fault. */
 const staleLimit = 5;

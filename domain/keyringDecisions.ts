@@ -64,7 +64,7 @@ export type CloseKeyring = {
   readonly endedAt: Instant;
 };
 
-/** A key that another system made and whose text is not known here. */
+/** A key that another system made and whose text is not known here. `besides`: imported by the same append, before it. */
 export type ImportKey = OwnerFacts &
   KeyFacts &
   Secret & {
@@ -74,7 +74,10 @@ export type ImportKey = OwnerFacts &
     readonly createdAt?: Instant | null | undefined;
     readonly expiresAt?: Instant | null | undefined;
     readonly scopes?: readonly string[] | null | undefined;
+    readonly besides?: readonly ImportedBefore[] | undefined;
   };
+
+type ImportedBefore = Pick<Key, 'name' | 'secretHash'>;
 
 export type KeyringCommand = CreateApiKey | EditKey | RotateKey | RevokeKey | ExpireKeys | CloseKeyring | ImportKey;
 
@@ -255,9 +258,10 @@ const close = ({ ownerEpoch, reason, endedAt }: CloseKeyring, state: Keyring): D
 // Keys may be brought over before they are switched on, and for owners who do not have the role yet: whether they work
 // is asked at every check. Everything else holds as for a new key; an import ends no other key, so `replace` refuses too.
 const importKey = (command: ImportKey, state: Keyring): Decision<KeyringEvent> => {
-  const { keyId, ownerEpoch, secretHash, mask, at, policy } = command;
+  const { keyId, ownerEpoch, secretHash, mask, at, policy, besides = [] } = command;
   const refused = stale(command, state) ?? knownSecret(command, state);
   if (refused) return refused;
+  if (besides.some((other) => other.secretHash === secretHash)) return reject('conflict');
   const name = tidy(command.name ?? null);
   if (name === null && policy.nameRequired) return reject('name-required');
   const createdAt = earliest(at, command.createdAt ? instant(millis(command.createdAt)) : null)!;
@@ -265,7 +269,7 @@ const importKey = (command: ImportKey, state: Keyring): Decision<KeyringEvent> =
   if (isRejection(expiry)) return expiry;
   const scopes = scopesOf(command, command.scopes);
   if (isRejection(scopes)) return scopes;
-  const counted = countedKeys(state, command);
+  const counted = [...countedKeys(state, command), ...besides];
   if (counted.length >= policy.maxKeysPerUser) return limitReached(command);
   const taken = nameTaken(command, name, counted);
   if (taken) return taken;
@@ -288,7 +292,11 @@ const knownSecret = ({ secretHash }: Secret, state: Keyring): Rejection | null =
 const limitReached = ({ policy }: KeyFacts): Rejection =>
   reject('api-key-limit-reached', { limit: policy.maxKeysPerUser });
 
-const nameTaken = ({ policy }: KeyFacts, name: string | null, others: readonly Key[]): Rejection | null =>
+const nameTaken = (
+  { policy }: KeyFacts,
+  name: string | null,
+  others: readonly Pick<Key, 'name'>[],
+): Rejection | null =>
   policy.uniqueNames && name !== null && others.some((other) => other.name === name)
     ? reject('api-key-name-taken')
     : null;

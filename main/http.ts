@@ -5,7 +5,6 @@ import { isCommonPassword } from '../adapters/node/commonPasswords.ts';
 import { createApp } from '../api/app.ts';
 import { cookiesFor } from '../api/cookies.ts';
 import { createCursors } from '../api/cursor.ts';
-import type { Acknowledgement } from '../api/dataPlane/context.ts';
 import { createDataPlane } from '../api/dataPlane.ts';
 import { createCounter } from '../api/metrics.ts';
 import { problem, sendProblem } from '../api/problem.ts';
@@ -23,7 +22,6 @@ import { createLanes } from '../commands/lanes.ts';
 import { createSessions } from '../commands/sessions.ts';
 import { createSignIn, type Load } from '../commands/signIn.ts';
 import { createThrottling } from '../commands/throttling.ts';
-import { vaultTable } from '../commands/vaultTable.ts';
 import type { Worker } from '../workers/worker.ts';
 import type { Configuration } from './configuration.ts';
 import { environment, type Inside } from './core.ts';
@@ -70,7 +68,7 @@ export const wireHttp = (
 
   const isHttps = configuration.publicUrl?.protocol === 'https:';
   const cookies = cookiesFor(isHttps);
-  const acknowledgements = vaultTable<Acknowledgement>(vault, 'subscriber');
+  const { acknowledgements } = inside;
   const cursors = createCursors(crypto, purposeKeys('cursors'));
   const asOf = () => {
     const proof = reader.proof();
@@ -114,6 +112,7 @@ export const wireHttp = (
     sha256: crypto.sha256,
     sha256Hex: (text: string) => toHex(crypto.sha256(text)),
     secrets: inside.secrets,
+    addresses: inside.addresses,
     ...historyOf(inside),
     lastUse: async (keyId: string) => inside.lastUse.of(keyId) ?? (await inside.useTable.get(keyId))?.value ?? null,
   };

@@ -6,11 +6,11 @@ import { type AppOptions, createApp } from '../../api/app.ts';
 import type { Credentials } from '../../api/authenticate.ts';
 import { cookiesFor } from '../../api/cookies.ts';
 import { createCursors } from '../../api/cursor.ts';
-import type { Acknowledgement } from '../../api/dataPlane/context.ts';
 import { allRoutes } from '../../api/routes.ts';
 import { apiKeyCommands } from '../../commands/apiKeys.ts';
 import { auditCommands } from '../../commands/audit.ts';
 import type { Command } from '../../commands/command.ts';
+import { emailAddresses } from '../../commands/emailAddresses.ts';
 import { toHex } from '../../commands/encoding.ts';
 import type { Scheduler } from '../../commands/environment.ts';
 import { Failure } from '../../commands/failure.ts';
@@ -175,6 +175,7 @@ export const startWholeApp = async (
     now,
     load,
     secrets,
+    addresses: emailAddresses({ crypto, purposeKeys: accounts.purposeKeys }),
     folds,
     codec,
     store,
