@@ -45,13 +45,17 @@ export const isFailureRecorded = (failures: number): boolean => failures === 1 |
 
 const noticeOf = (data: { days: number; expiresAt: Instant }): string => `${data.days}@${data.expiresAt}`;
 
+export const wasNoticed = (
+  notice: { readonly keyId: KeyId; readonly days: number; readonly expiresAt: Instant },
+  { noticed }: Activity,
+): boolean => noticed[notice.keyId]?.includes(noticeOf(notice)) === true;
+
 /** Recorded as it happened, but for a notice of expiry, which goes out once however many workers send it. */
 export const activity: Decider<Activity, ActivityEvent, ActivityEvent> = {
   name: 'activity',
   foldVersion: 1,
   initialState: () => ({ lastSignInAt: null, noticed: {} }),
-  decide: (event, { noticed }) =>
-    event.type === 'ApiKeyExpiryNoticed' && noticed[event.data.keyId]?.includes(noticeOf(event.data)) ? [] : [event],
+  decide: (event, state) => (event.type === 'ApiKeyExpiryNoticed' && wasNoticed(event.data, state) ? [] : [event]),
   evolve: (state, event) => {
     if (event.type === 'SignedIn') state.lastSignInAt = event.metadata.at;
     if (event.type === 'ApiKeyExpiryNoticed') {

@@ -102,7 +102,8 @@ const buildThatAnswers = async (reader: ExpiryParts['reader']): Promise<string |
   }
 };
 
-async function* documentsIn(
+/** Documents of a build in the order of their ends, page by page. */
+export async function* documentsIn(
   lists: Lists,
   buildId: string,
   where: readonly Condition[],

@@ -1,0 +1,42 @@
+import type { UserId } from '../../domain/ids.ts';
+import { type Instant, millis } from '../../domain/instant.ts';
+import type { Json } from '../../domain/json.ts';
+import { type Key, type Keyring, keyringFold, keyringStream } from '../../domain/keyring.ts';
+import { notificationsOf, type User } from '../../domain/user.ts';
+import type { Folds } from '../folds.ts';
+
+export type EndingKey = { readonly keyId: string; readonly expiresAt: Instant };
+
+/** The key, where it still stands, ends at that very time, and that is ahead; null where nobody needs to hear of it. */
+export const keyThatEnds = (ring: Keyring, owner: User, { keyId, expiresAt }: EndingKey, now: number): Key | null => {
+  const key = ring.keys.get(keyId);
+  if (key === undefined || owner.status !== 'active' || key.ownerEpoch !== owner.ownerEpoch) return null;
+  const ended = key.revokedAt !== null || key.graceUntil !== null || key.expiredAt !== null;
+  return ended || key.expiresAt !== expiresAt || millis(expiresAt) <= now ? null : key;
+};
+
+/**
+ * Whether what a mail says still holds when it is about to be sent: it may have waited long for a server.
+ * @param now milliseconds since 1970
+ */
+export const stillHolds = async (
+  folds: Pick<Folds, 'read'>,
+  mail: { readonly template: string; readonly userId: UserId; readonly params: Json; readonly address: string | null },
+  user: User,
+  now: number,
+): Promise<boolean> => {
+  switch (mail.template) {
+    case 'key-expiring':
+      return folds.read(
+        keyringFold,
+        keyringStream(mail.userId),
+        ({ state }) => keyThatEnds(state, user, mail.params as unknown as EndingKey, now) !== null,
+      );
+    case 'address-verification': {
+      const { email, verified } = notificationsOf(user);
+      return email === mail.address && !verified;
+    }
+    default:
+      return true;
+  }
+};
