@@ -1,11 +1,17 @@
 import type { EventStore, Position, StoredEvent } from '../commands/ports/eventStore.ts';
 import type { UserId } from '../domain/ids.ts';
+import type { Instant } from '../domain/instant.ts';
 import { type Key, keyringStream } from '../domain/keyring.ts';
+import type { Receipt } from '../domain/receipts.ts';
 import { revocationOf } from '../domain/revocation.ts';
 import { userStream } from '../domain/user.ts';
-import { hasConfirmed, lastHeardAt, readSubscribers, type SubscribersContext } from './subscribers.ts';
+import { readReceipts } from './receipts.ts';
+import { hasConfirmed, readSubscribers, type Subscriber, type SubscribersContext } from './subscribers.ts';
 
-export type DeliveryContext = SubscribersContext & { readonly store: Pick<EventStore, 'readStream'> };
+export type DeliveryContext = SubscribersContext & {
+  readonly store: Pick<EventStore, 'readStream'>;
+  readonly now: () => Instant;
+};
 
 /** Whether a subscriber has confirmed that a key has ended; `acknowledgedAt` null: not yet. */
 export type Delivery = { readonly subscriber: string; readonly acknowledgedAt: string | null };
@@ -32,16 +38,28 @@ const endOf = async (store: DeliveryContext['store'], ownerId: UserId, key: Key)
 };
 
 /**
+ * When each of a subscriber's processes first confirmed it, as the log says; where that is a moment behind, when they
+ * were last heard of.
+ */
+const confirmedAt = ({ instances, name }: Subscriber, receipts: readonly Receipt[]): Instant[] =>
+  instances.map(({ value: { instance, at } }) => {
+    const first = receipts.find((receipt) => receipt.subscriber === name && receipt.instance === instance);
+    return first?.at ?? at;
+  });
+
+/**
  * Which services have confirmed that a key has ended: a subscriber has when every instance of it has, and the time is
- * that of the last one's newest confirmation, which covers everything before it. Empty as long as there is nothing to
- * confirm.
+ * that of the last of them. Empty as long as there is nothing to confirm.
  */
 export const deliveryOf = async (context: DeliveryContext, ownerId: UserId, key: Key): Promise<readonly Delivery[]> => {
   const end = await endOf(context.store, ownerId, key);
   if (end === null) return [];
   const epoch = context.reader.feed().epoch();
-  return (await readSubscribers(context)).map((subscriber) => ({
+  const subscribers = await readSubscribers(context, context.now());
+  const processes = subscribers.reduce((count, { instances }) => count + instances.length, 0);
+  const receipts = processes === 0 ? [] : await readReceipts(context.store, epoch, end, processes);
+  return subscribers.map((subscriber) => ({
     subscriber: subscriber.name,
-    acknowledgedAt: hasConfirmed(subscriber, epoch, end) ? lastHeardAt(subscriber) : null,
+    acknowledgedAt: hasConfirmed(subscriber, epoch, end) ? confirmedAt(subscriber, receipts).sort().at(-1)! : null,
   }));
 };

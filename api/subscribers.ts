@@ -1,8 +1,8 @@
 import type { Position } from '../commands/ports/eventStore.ts';
+import type { Acknowledgement } from '../commands/receipts.ts';
 import type { Row, VaultTable } from '../commands/vaultTable.ts';
 import { type Instant, millis } from '../domain/instant.ts';
 import type { ProvenIndex } from '../projections/provenIndex.ts';
-import type { Acknowledgement } from './dataPlane/context.ts';
 
 export type SubscribersContext = {
   readonly acknowledgements: Pick<VaultTable<Acknowledgement>, 'find'>;
@@ -12,20 +12,36 @@ export type SubscribersContext = {
 /** A follower of the feed: one service token's name, with every process that has confirmed anything. */
 export type Subscriber = { readonly name: string; readonly instances: readonly Row<Acknowledgement>[] };
 
+/** A process that was not heard of for so long counts only where its subscriber has no other: it is gone for good. */
+const goneMs = 24 * 60 * 60 * 1000;
+
+const stillThere = (instances: readonly Row<Acknowledgement>[], now: Instant): readonly Row<Acknowledgement>[] => {
+  const heard = instances.filter(({ value }) => millis(now) - millis(value.at) < goneMs);
+  return heard.length > 0 ? heard : instances.toSorted((a, b) => (a.value.at < b.value.at ? 1 : -1)).slice(0, 1);
+};
+
 /** There are as many as there are services. */
 export const readSubscribers = async (
   { acknowledgements }: Pick<SubscribersContext, 'acknowledgements'>,
-  name?: string,
+  now: Instant,
 ): Promise<readonly Subscriber[]> => {
+  const rows = await rowsOf(acknowledgements, {});
+  const byName = Map.groupBy(rows, ({ value }) => value.name);
+  return [...byName].map(([name, instances]) => ({ name, instances: stillThere(instances, now) }));
+};
+
+/** All that is kept of one subscriber, processes that are gone too. */
+export const rowsOf = async (
+  acknowledgements: SubscribersContext['acknowledgements'],
+  by: { readonly ref?: string },
+): Promise<readonly Row<Acknowledgement>[]> => {
   const rows: Row<Acknowledgement>[] = [];
   for (let after: string | null = null; ; ) {
-    const page = await acknowledgements.find(name === undefined ? {} : { ref: name }, { after, limit: 200 });
+    const page = await acknowledgements.find(by, { after, limit: 200 });
     rows.push(...page.rows);
-    if (page.last === null) break;
+    if (page.last === null) return rows;
     after = page.last;
   }
-  const byName = Map.groupBy(rows, ({ value }) => value.name);
-  return [...byName].map(([found, instances]) => ({ name: found, instances }));
 };
 
 /** It has confirmed everything up to a position of this log: every one of its processes has. */

@@ -6,6 +6,7 @@ import type { KeyId } from './ids.ts';
 import { type InstallationEvent, installationEvents } from './installation.ts';
 import { type PolicyEvent, policyEvents } from './keyPolicy.ts';
 import { type KeyringEvent, keyringEvents } from './keyring.ts';
+import { type ReceiptsEvent, receiptsEvents } from './receipts.ts';
 import { type RolesEvent, rolesEvents } from './roles.ts';
 import { type ServicesEvent, servicesEvents } from './services.ts';
 import { unknownEvent } from './unknownEvent.ts';
@@ -20,6 +21,7 @@ export type AnyEvent =
   | PolicyEvent
   | RolesEvent
   | ServicesEvent
+  | ReceiptsEvent
   | EmailClaimEvent
   | AuditEvent;
 
@@ -37,6 +39,7 @@ export const eventTypes: EventTypes<AnyEvent> = {
   ...policyEvents,
   ...rolesEvents,
   ...servicesEvents,
+  ...receiptsEvents,
   ...emailClaimEvents,
   ...auditEvents,
 };
@@ -59,6 +62,7 @@ export type SubjectKind =
   | 'role'
   | 'service'
   | 'subscriber'
+  | 'feed'
   | 'audit'
   | 'leak'
   | 'list';
@@ -87,6 +91,8 @@ export const subjectOf = (event: AnyEvent & { readonly stream: string }): Subjec
       return { kind: 'service', id: event.data.tokenId };
     case 'SubscriberRemoved':
       return { kind: 'subscriber', id: event.data.name };
+    case 'RevocationsAcknowledged':
+      return { kind: 'feed', id: 'feed' };
     case 'AuditExported':
     case 'KeysExported':
       return { kind: 'audit', id: 'audit' };

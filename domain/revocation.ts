@@ -5,6 +5,7 @@ import type { InstallationEvent } from './installation.ts';
 import type { Instant } from './instant.ts';
 import type { PolicyEvent } from './keyPolicy.ts';
 import type { KeyringEvent } from './keyring.ts';
+import type { ReceiptsEvent } from './receipts.ts';
 import type { RolesEvent } from './roles.ts';
 import type { ServicesEvent } from './services.ts';
 import type { UserEvent } from './user.ts';
@@ -105,7 +106,7 @@ const everything =
 
 /** Events that no file declares yet whose streams the log may hold. */
 type EventWithoutUnion = {
-  type: 'IncidentOpened' | 'RevocationsAcknowledged' | 'IncidentCompleted' | 'CheckpointSigned';
+  type: 'IncidentOpened' | 'IncidentCompleted' | 'CheckpointSigned';
   data: unknown;
 };
 
@@ -119,6 +120,7 @@ const messages: Messages<
   | EmailClaimEvent
   | ActivityEvent
   | AuditEvent
+  | ReceiptsEvent
   | EventWithoutUnion
 > = {
   ApiKeyRevoked: ({ keyId, reason }, at) => keyMessage(keyId, 'ended', reason, at),
@@ -172,6 +174,7 @@ const messages: Messages<
   ServiceTokenRotated: null,
   ServiceTokenRevoked: null,
   SubscriberRemoved: null,
+  RevocationsAcknowledged: null,
 
   EmailClaimed: null,
   EmailReleased: null,
@@ -193,7 +196,6 @@ const messages: Messages<
   ProjectionSkipped: null,
 
   IncidentOpened: null,
-  RevocationsAcknowledged: null,
   IncidentCompleted: null,
   CheckpointSigned: null,
 };

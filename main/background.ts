@@ -11,6 +11,7 @@ import { intentsFinisher } from '../workers/intentsFinisher.ts';
 import { keyringCloser } from '../workers/keyringCloser.ts';
 import { lastUseFlusher } from '../workers/lastUseFlusher.ts';
 import { publisher } from '../workers/publisher.ts';
+import { receiptRecorder } from '../workers/receiptRecorder.ts';
 import { secretShredder } from '../workers/secretShredder.ts';
 import { vaultTidier } from '../workers/vaultTidier.ts';
 import type { Worker } from '../workers/worker.ts';
@@ -94,6 +95,15 @@ export const backgroundWorkers = (inside: Inside, bus: Bus): readonly Worker[] =
     }),
     lastUseFlusher({ ...parts, lastUse: inside.lastUse }),
     publisher({ ...parts, index: inside.reader, bus, processId: inside.processId }),
+    receiptRecorder({
+      ...parts,
+      acknowledgements: inside.acknowledgements,
+      epoch: () => inside.reader.feed().epoch(),
+      record: async (epoch, items) => {
+        const outcome = await execute(commands.recordReceipts, { epoch, items }, request('worker'));
+        if (isRejection(outcome)) throw refused('recording receipts', outcome);
+      },
+    }),
     vaultTidier(parts),
   ];
 };

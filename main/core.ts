@@ -12,11 +12,12 @@ import { createCore } from '../commands/core.ts';
 import { emailAddresses } from '../commands/emailAddresses.ts';
 import { keySecrets } from '../commands/keySecrets.ts';
 import type { Position } from '../commands/ports/eventStore.ts';
+import { type Acknowledgement, acknowledgementKind, receiptCommands } from '../commands/receipts.ts';
 import { serviceTokenCommands } from '../commands/serviceTokens.ts';
 import { settingsCommands } from '../commands/settings.ts';
 import { createSigningKeys } from '../commands/signingKeys.ts';
 import { userCommands } from '../commands/users.ts';
-import { sealedTable } from '../commands/vaultTable.ts';
+import { sealedTable, vaultTable } from '../commands/vaultTable.ts';
 import type { ActorKind } from '../domain/event.ts';
 import { instant } from '../domain/instant.ts';
 import { apiKeysList } from '../projections/lists/apiKeys.ts';
@@ -117,6 +118,7 @@ export const wireInside = (stores: Stores, log: Logger, role: Configuration['rol
     ...claimCommands,
     ...auditCommands,
     ...serviceTokenCommands({ crypto }),
+    ...receiptCommands,
   };
 
   /** For what nobody asked for over HTTP. */
@@ -158,6 +160,7 @@ export const wireInside = (stores: Stores, log: Logger, role: Configuration['rol
     addresses,
     secrets,
     signingKeys,
+    acknowledgements: vaultTable<Acknowledgement>(vault, acknowledgementKind),
     commands,
     request,
     /** Every command that appends to more than one stream, by name: what a crash left of one is finished from here. */

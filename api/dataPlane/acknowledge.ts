@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { instant } from '../../domain/instant.ts';
+import type { Acknowledgement } from '../../commands/receipts.ts';
+import { type Instant, instant } from '../../domain/instant.ts';
 import { parsed } from '../refusal.ts';
 import { readJson } from '../requestBody.ts';
-import { type Acknowledgement, callerOf, type DataPlane, type Exchange } from './context.ts';
+import { callerOf, type DataPlane, type Exchange } from './context.ts';
 import { provePlace } from './feedPlace.ts';
 import { position } from './verifyBody.ts';
 
@@ -23,17 +24,28 @@ export const acknowledgeBody = z.strictObject({
 export const acknowledgementId = (name: string, instance: string | null): string =>
   `${encodeURIComponent(name)}/${instance === null ? '' : encodeURIComponent(instance)}`;
 
+/** More than are ever made before they are put down in the log. */
+const mostRecent = 20;
+/** An instance that is not heard of for so long is none any more. */
+const forgottenMs = 30 * 24 * 60 * 60 * 1000;
+
 /** Goes forward only, within an epoch: an answer that was long on its way takes nothing back. */
-const keep = async ({ acknowledgements }: DataPlane, told: Acknowledgement): Promise<void> => {
+const after = (before: Acknowledgement | null, told: Acknowledgement): Acknowledgement => {
+  if (before === null || before.epoch !== told.epoch) return { ...told, recent: [moment(told)] };
+  const { recent = [moment(before)] } = before;
+  if (before.position >= told.position) return { ...told, position: before.position, recent };
+  return { ...told, recent: [...recent, moment(told)].slice(-mostRecent) };
+};
+
+const moment = ({ position, at }: { readonly position: string; readonly at: Instant }) => ({ position, at });
+
+const keep = async ({ acknowledgements, clock }: DataPlane, told: Acknowledgement): Promise<void> => {
   const id = acknowledgementId(told.name, told.instance);
   for (;;) {
     const before = await acknowledgements.get(id);
-    const further =
-      before !== null && before.value.epoch === told.epoch && before.value.position > told.position
-        ? { ...told, position: before.value.position }
-        : told;
-    const put = await acknowledgements.put(id, further, before?.version ?? 'absent', { ref: told.name });
-    if (put.put) return;
+    const kept = after(before?.value ?? null, told);
+    const options = { ref: told.name, expiresAt: clock.now() + forgottenMs };
+    if ((await acknowledgements.put(id, kept, before?.version ?? 'absent', options)).put) return;
   }
 };
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock, Scheduler } from '../../commands/environment.ts';
+import type { Acknowledgement } from '../../commands/receipts.ts';
 import type { PublicSigningKey } from '../../commands/signingKeys.ts';
 import type { VaultTable } from '../../commands/vaultTable.ts';
 import type { KeyId, UserId } from '../../domain/ids.ts';
@@ -10,18 +11,6 @@ import type { VerificationIndex } from '../../projections/verificationIndex.ts';
 import { answerError, isInternal } from '../answerError.ts';
 import { credentialOf } from '../authenticate.ts';
 import { Refusal } from '../refusal.ts';
-
-// Stored shape of the vault's rows of kind `subscriber`; `ref` is the subscriber's name.
-export type Acknowledgement = {
-  /** The token's. */
-  readonly name: string;
-  /** One of several processes of a subscriber; null where it did not say. */
-  readonly instance: string | null;
-  readonly epoch: string;
-  readonly position: string;
-  /** RFC 3339 */
-  readonly at: string;
-};
 
 /** What the calls of services need. */
 export type DataPlane = {

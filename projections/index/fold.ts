@@ -113,6 +113,7 @@ const handlers: { readonly [T in EventName]: Handler<T> } = {
   ServiceTokenRotated: ({ tokens }, { tokenId, secretHash }) => tokens.rotate(tokenId, secretHash),
   ServiceTokenRevoked: ({ tokens }, { tokenId }) => tokens.revoke(tokenId),
   SubscriberRemoved: ignored,
+  RevocationsAcknowledged: ignored,
 
   EmailClaimed: ignored,
   EmailReleased: ignored,

@@ -15,6 +15,7 @@ import {
 import { installationEvents } from '../../domain/installation.ts';
 import { policyEvents } from '../../domain/keyPolicy.ts';
 import { keyringEvents } from '../../domain/keyring.ts';
+import { receiptsEvents } from '../../domain/receipts.ts';
 import { rolesEvents } from '../../domain/roles.ts';
 import { servicesEvents } from '../../domain/services.ts';
 import { userEvents } from '../../domain/user.ts';
@@ -30,6 +31,7 @@ const tables = [
   activityEvents,
   policyEvents,
   rolesEvents,
+  receiptsEvents,
   servicesEvents,
   emailClaimEvents,
   auditEvents,
@@ -106,6 +108,7 @@ test('every other event is about what it names', () => {
     ['ServiceTokenRotated', { tokenId: 't1' }, { kind: 'service', id: 't1' }],
     ['ServiceTokenRevoked', { tokenId: 't1' }, { kind: 'service', id: 't1' }],
     ['SubscriberRemoved', { name: 'billing' }, { kind: 'subscriber', id: 'billing' }],
+    ['RevocationsAcknowledged', {}, { kind: 'feed', id: 'feed' }],
     ['AuditExported', {}, { kind: 'audit', id: 'audit' }],
     ['KeysExported', {}, { kind: 'audit', id: 'audit' }],
     ['LeakReported', {}, { kind: 'leak', id: 'leak' }],

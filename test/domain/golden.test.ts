@@ -8,6 +8,7 @@ import type { Recorded } from '../../domain/event.ts';
 import { type AnyEvent, type EventName, eventTypeOf, eventTypes, isEventName } from '../../domain/events.ts';
 import { installation } from '../../domain/installation.ts';
 import { keyringFold } from '../../domain/keyring.ts';
+import { receipts } from '../../domain/receipts.ts';
 import { roles } from '../../domain/roles.ts';
 import { services } from '../../domain/services.ts';
 import { settings } from '../../domain/settings.ts';
@@ -45,6 +46,7 @@ const foldOf = (stream: string): AnyFold => {
     policy: settings,
     roles,
     services,
+    receipts,
     emailClaim,
     audit,
   };

@@ -17,6 +17,7 @@ import { Failure } from '../../commands/failure.ts';
 import { keySecrets } from '../../commands/keySecrets.ts';
 import type { EventStore } from '../../commands/ports/eventStore.ts';
 import type { Lists } from '../../commands/ports/lists.ts';
+import { type Acknowledgement, acknowledgementKind } from '../../commands/receipts.ts';
 import { serviceTokenCommands } from '../../commands/serviceTokens.ts';
 import { settingsCommands } from '../../commands/settings.ts';
 import { vaultTable } from '../../commands/vaultTable.ts';
@@ -167,7 +168,7 @@ export const startWholeApp = async (
     ...auditCommands,
     ...apiKeyCommands({ crypto, secrets }),
   };
-  const acknowledgements = vaultTable<Acknowledgement>(vault, 'subscriber');
+  const acknowledgements = vaultTable<Acknowledgement>(vault, acknowledgementKind);
   const now = () => instant(clock.now());
   const context = {
     execute,

@@ -1,16 +1,17 @@
 import { z } from 'zod';
 import type { Execute } from '../../../commands/command.ts';
+import type { Acknowledgement } from '../../../commands/receipts.ts';
 import type { ServiceTokenCommands } from '../../../commands/serviceTokens.ts';
 import type { VaultTable } from '../../../commands/vaultTable.ts';
 import { isRejection } from '../../../domain/decider.ts';
 import type { Instant } from '../../../domain/instant.ts';
-import type { Acknowledgement } from '../../dataPlane/context.ts';
 import { Refusal } from '../../refusal.ts';
 import { type Route, route } from '../../route.ts';
 import { instant } from '../../schemas/common.ts';
 import {
   lastHeardAt,
   readSubscribers,
+  rowsOf,
   type Subscriber,
   type SubscribersContext,
   stateOfSubscriber,
@@ -70,7 +71,7 @@ const list = (context: AdminSubscribersContext) =>
     },
     handle: async () => {
       const now = context.now();
-      const items = (await readSubscribers(context)).map((subscriber) => shown(context, subscriber, now));
+      const items = (await readSubscribers(context, now)).map((subscriber) => shown(context, subscriber, now));
       return { status: 200, body: { items, lastMessage: context.reader.feed().lastMessage() } };
     },
   });
@@ -94,11 +95,11 @@ const remove = (context: AdminSubscribersContext) =>
     // Sent again it finds nobody.
     notIdempotent: true,
     handle: async ({ params: { name }, command }) => {
-      const [found] = await readSubscribers(context, name);
-      if (found === undefined) throw new Refusal('not-found');
+      const rows = await rowsOf(context.acknowledgements, { ref: name });
+      if (rows.length === 0) throw new Refusal('not-found');
       const outcome = await context.execute(context.commands.removeSubscriber, { name }, command());
       if (isRejection(outcome)) return outcome;
-      for (const { id } of found.instances) await context.acknowledgements.remove(id);
+      for (const { id } of rows) await context.acknowledgements.remove(id);
       return { status: 204, position: outcome.position };
     },
   });

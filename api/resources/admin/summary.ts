@@ -100,7 +100,7 @@ export const summaryRoutes = (context: SummaryContext): readonly Route[] => {
           openList(context, 'users', minPosition),
           openList(context, 'apiKeys', minPosition),
         ]);
-        const [found, subscribers] = await Promise.all([counts(users, keys), readSubscribers(context)]);
+        const [found, subscribers] = await Promise.all([counts(users, keys), readSubscribers(context, context.now())]);
         return { status: 200, body: { ...found, subscribers: subscribers.length, asOf: older(users, keys) } };
       },
     }),

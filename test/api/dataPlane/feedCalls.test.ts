@@ -166,8 +166,12 @@ feed(
     await rig.time.settle();
     const row = async (instance: string | null) => {
       const kept = await rig.vault.get('subscriber', acknowledgementId('service-1', instance));
-      return kept && { ref: kept.ref, ...JSON.parse(kept.value) };
+      if (kept === null) return null;
+      const { recent, ...value } = JSON.parse(kept.value);
+      moments = recent.map(({ position }: { position: string }) => position);
+      return { ref: kept.ref, ...value };
     };
+    let moments: readonly string[] = [];
     const at = new Date(rig.time.now()).toISOString();
     const told = (position: number, instance: string | null = null, when = at) => ({
       ref: 'service-1',
@@ -188,6 +192,9 @@ feed(
     const many = Array.from({ length: 20 }, (_, i) => ack(rig, { epoch, position: positionAt(1 + (i % 10)) }));
     for (const { status } of await Promise.all(many)) assert.is(status, 204);
     assert.equal(await row(null), told(10, null, later));
+    assert.is(moments[0], positionAt(8));
+    assert.is(moments.at(-1), positionAt(10));
+    assert.equal([...new Set(moments)].sort(), moments, 'each once, rising');
 
     const codeOf = async (body: unknown, token?: string) => (await ack(rig, body, token)).body?.code;
     assert.is(await codeOf({ epoch: 'another', position: positionAt(8) }), 'feed-restarted');

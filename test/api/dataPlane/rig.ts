@@ -7,13 +7,13 @@ import { createMemoryVault } from '../../../adapters/memory/vault.ts';
 import { addressRanges } from '../../../adapters/node/addressRanges.ts';
 import { nodeCryptography } from '../../../adapters/node/crypto.ts';
 import { nodeSignatures } from '../../../adapters/node/ed25519.ts';
-import type { Acknowledgement } from '../../../api/dataPlane/context.ts';
 import { createDataPlane } from '../../../api/dataPlane.ts';
 import { clientErrorAnswer, serverLimits } from '../../../api/serverLimits.ts';
 import { createBoxes } from '../../../commands/boxes.ts';
 import { personKeys } from '../../../commands/personKeys.ts';
 import type { EventStore } from '../../../commands/ports/eventStore.ts';
 import { purposeKeys } from '../../../commands/purposeKeys.ts';
+import { type Acknowledgement, acknowledgementKind } from '../../../commands/receipts.ts';
 import { createSigningKeys } from '../../../commands/signingKeys.ts';
 import { vaultTable } from '../../../commands/vaultTable.ts';
 import { makeKeyText, makeServiceTokenText } from '../../../domain/keyText.ts';
@@ -107,7 +107,7 @@ export const arrange = async (
     newRequestId,
     isProxy: addressRanges(options.proxies ?? ['127.0.0.0/8', '::1']),
     markUse: (keyId, ownerId, at, ip) => uses.push({ keyId, ownerId, at, ip }),
-    acknowledgements: vaultTable<Acknowledgement>(vault, 'subscriber'),
+    acknowledgements: vaultTable<Acknowledgement>(vault, acknowledgementKind),
     publicKeys: signingKeys.publicKeys,
     unexpected: (error) => unexpected.push(error),
   });

@@ -1,5 +1,6 @@
 import type { EventName, EventNamed } from '../../../domain/events.ts';
 import { emptyProfile, type Profile } from '../../../domain/profile.ts';
+import type { Receipt } from '../../../domain/receipts.ts';
 
 // What each field of a stored event may hold, said once more, by hand: a field that is renamed or retyped in domain/ no
 // longer compiles here, and once this follows, the golden files of what is stored already fail against it.
@@ -203,6 +204,10 @@ export const shapes: Shapes = {
   ServiceTokenRotated: { tokenId: text, secretHash: sha256, mask: text },
   ServiceTokenRevoked: { tokenId: text },
   SubscriberRemoved: { name: text },
+  RevocationsAcknowledged: {
+    epoch: text,
+    items: list(like<Receipt>({ subscriber: text, instance: or(text), position: text, at: instant })),
+  },
 
   EmailClaimed: { userId: text, committedEventId: text, committed: or(committed) },
   EmailReleased: { userId: text },

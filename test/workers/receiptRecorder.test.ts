@@ -1,0 +1,103 @@
+import * as assert from 'uvu/assert';
+import { createMemoryVault } from '../../adapters/memory/vault.ts';
+import { type Acknowledgement, acknowledgementKind } from '../../commands/receipts.ts';
+import { vaultTable } from '../../commands/vaultTable.ts';
+import type { Receipt } from '../../domain/receipts.ts';
+import { receiptRecorder } from '../../workers/receiptRecorder.ts';
+import { quiet } from '../support/listsBed.ts';
+import { createManualTime } from '../support/manualTime.ts';
+import { suite } from '../support/suite.ts';
+
+const arrange = () => {
+  const time = createManualTime();
+  const acknowledgements = vaultTable<Acknowledgement>(createMemoryVault(time), acknowledgementKind);
+  const recorded: { epoch: string; items: readonly Receipt[] }[] = [];
+  let epoch: string | null = 'e1';
+  let failing = false;
+  const worker = receiptRecorder({
+    clock: time,
+    scheduler: time,
+    log: quiet,
+    acknowledgements,
+    epoch: () => epoch,
+    record: async (of, items) => {
+      if (failing) throw new Error('the store is away');
+      recorded.push({ epoch: of, items });
+    },
+  });
+  const stop = new AbortController();
+  const running = worker.run(stop.signal);
+  const at = '2027-01-01T00:00:00.000Z';
+  return {
+    time,
+    recorded,
+    setEpoch: (next: string | null) => {
+      epoch = next;
+    },
+    fail: (now: boolean) => {
+      failing = now;
+    },
+    confirm: async (name: string, position: string, recent?: Acknowledgement['recent'], of = 'e1') =>
+      acknowledgements.put(name, { name, instance: null, epoch: of, position, at, ...(recent && { recent }) }, 'any', {
+        ref: name,
+      }),
+    receipt: (subscriber: string, position: string): Receipt => ({ subscriber, instance: null, position, at }),
+    at,
+    end: async () => {
+      stop.abort();
+      await time.settle();
+      await running;
+    },
+  };
+};
+
+const s = suite('the recorder of receipts');
+
+s('puts down every confirmation, also those between two looks, and is quiet where there is none', async () => {
+  const { time, recorded, confirm, receipt, at, end } = arrange();
+  await time.settle();
+  assert.equal(recorded, []);
+  await confirm('billing', '05', [
+    { position: '04', at },
+    { position: '05', at },
+  ]);
+  await confirm('reports', '05');
+  await time.advance(2_000);
+  const items = [receipt('billing', '04'), receipt('billing', '05'), receipt('reports', '05')];
+  assert.equal(recorded, [{ epoch: 'e1', items }]);
+  await time.advance(10_000);
+  assert.is(recorded.length, 1);
+  await confirm('reports', '06');
+  await time.advance(2_000);
+  assert.equal(recorded[1], { epoch: 'e1', items: [receipt('reports', '06')] });
+  await end();
+});
+
+s('leaves out what is of another epoch, and begins anew with the epoch', async () => {
+  const { time, recorded, confirm, setEpoch, receipt, end } = arrange();
+  setEpoch(null);
+  await confirm('billing', '05');
+  await time.advance(4_000);
+  assert.equal(recorded, []);
+  setEpoch('e2');
+  await time.advance(2_000);
+  assert.equal(recorded, []);
+  await confirm('billing', '05', undefined, 'e2');
+  await time.advance(2_000);
+  assert.equal(recorded, [{ epoch: 'e2', items: [receipt('billing', '05')] }]);
+  await end();
+});
+
+s('tries again what could not be put down', async () => {
+  const { time, recorded, confirm, fail, end } = arrange();
+  fail(true);
+  await confirm('billing', '05');
+  await time.advance(4_000);
+  assert.equal(recorded, []);
+  fail(false);
+  await time.advance(60_000);
+  assert.is(recorded.length, 1);
+  await end();
+});
+
+s.run();
