@@ -6,10 +6,11 @@ import { NatsRefused } from '../adapters/nats/errors.ts';
 import { UnusableKey } from '../adapters/node/keyFiles.ts';
 import { passwordHasher } from '../adapters/node/passwordHasher.ts';
 import { DataRefused } from '../adapters/sqlite/errors.ts';
-import { Failure, failedWith } from '../commands/failure.ts';
+import { Failure, failedWith, type Refuser } from '../commands/failure.ts';
 import { readInstallationRow } from '../commands/firstStart.ts';
 import type { Bus } from '../commands/ports/bus.ts';
 import { WrongLog } from '../workers/indexReader.ts';
+import { presenceWorker } from '../workers/presence.ts';
 import { UnknownList } from '../workers/projector.ts';
 import type { Worker } from '../workers/worker.ts';
 import { backgroundWorkers, frontWorkers } from './background.ts';
@@ -21,8 +22,9 @@ import { completeFirstStart } from './firstStart.ts';
 import { wireHttp } from './http.ts';
 import { createLog, type Logger } from './log.ts';
 import { OperationError, type Operations } from './operations.ts';
+import { onceItAnswers } from './patience.ts';
 import { StartError } from './startError.ts';
-import { type Demand, holdsInstallation, openStores, type Stores, usesFolder } from './stores.ts';
+import { holdsInstallation, openStores, type Role, type Stores, usesFolder } from './stores.ts';
 
 /** How long after SIGTERM the process may take at most: what is not finished then is finished at the next start. */
 const goodbyeMs = 9_000;
@@ -30,45 +32,29 @@ const goodbyeMs = 9_000;
 const lastAnswersMs = 5_000;
 
 /** @throws StartError where they are not as they must be, Failure `store-unavailable` where a server may yet answer */
-export const openExplained = async (configuration: Configuration, demand: Demand = 'whole'): Promise<Stores> => {
+export const openExplained = async (configuration: Configuration, role: Role): Promise<Stores> => {
   try {
-    return await openStores(configuration, environment, demand);
+    return await openStores(configuration, environment, role);
   } catch (error) {
     if (mayYetAnswer(error, configuration)) throw error;
     const explained = error instanceof DataRefused || error instanceof UnusableKey || error instanceof Failure;
-    throw explained ? new StartError(error.message) : error;
+    throw explained ? (refusal(error) ?? new StartError(error.message)) : error;
   }
 };
+
+const settingOf: { readonly [who in Refuser]: string } = {
+  EventStoreDB: 'KEYLEDGER_EVENTSTORE',
+  MongoDB: 'KEYLEDGER_MONGODB',
+};
+
+/** It answers and does not let us in. */
+const refusal = (error: unknown): StartError | null =>
+  error instanceof Failure && error.by !== null ? new StartError(`${settingOf[error.by]}: ${error.message}`) : null;
 
 const hasServers = ({ eventStore, mongodb }: Configuration) => eventStore !== null || mongodb !== null;
 
 const mayYetAnswer = (error: unknown, configuration: Configuration): error is Failure =>
   hasServers(configuration) && failedWith(error, 'store-unavailable') && !error.refused;
-
-/** How long a start waits for servers that start beside it. */
-const patienceMs = 60_000;
-const askAgainMs = 1_000;
-
-/** @throws OperationError where they never answered */
-const onceTheyAnswer = async <T>(
-  configuration: Configuration,
-  log: Logger,
-  signal: AbortSignal,
-  work: () => Promise<T>,
-): Promise<T | null> => {
-  const until = performance.now() + patienceMs;
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!mayYetAnswer(error, configuration)) throw error;
-      if (signal.aborted) return null;
-      if (performance.now() > until) throw new OperationError(error.message);
-      log.warn({ err: error }, 'a store does not answer yet');
-      await environment.scheduler.sleep(askAgainMs, signal);
-    }
-  }
-};
 
 /** @throws StartError where NATS is there and does not do */
 const openBus = async ({ nats }: Configuration, { stores, signingKeys }: Inside, log: Logger): Promise<Bus> => {
@@ -85,12 +71,15 @@ const openBus = async ({ nats }: Configuration, { stores, signingKeys }: Inside,
 
 const hasherFor = (stores: Stores) => passwordHasher({ pepper: stores.pepper });
 
-/** `tool`: for one call of the command line, beside servers that may run on the same stores. */
-type Role = Configuration['role'] | 'tool';
-
-const workersFor = async (role: Role, inside: Inside, bus: () => Promise<Bus>): Promise<readonly Worker[]> => {
-  if (role === 'tool') return [inside.projector];
-  return role === 'api' ? frontWorkers(inside) : backgroundWorkers(inside, await bus());
+const workersFor = async (
+  role: Exclude<Role, 'restore'>,
+  inside: Inside,
+  bus: () => Promise<Bus>,
+): Promise<readonly Worker[]> => {
+  const { stores, parts } = inside;
+  const present = stores.presence ? [presenceWorker(parts, stores.presence)] : [];
+  if (role === 'tool') return [...present, inside.projector];
+  return [...present, ...(role === 'api' ? frontWorkers(inside) : backgroundWorkers(inside, await bus()))];
 };
 
 type Running = {
@@ -131,8 +120,8 @@ const operationsOf = (inside: Inside, hasher: Running['hasher'], folder: string,
 };
 
 /** Everything but HTTP: checked, caught up with the log, first start done, what the role asks for running. */
-const start = async (configuration: Configuration, role: Role, log: Logger): Promise<Running> => {
-  const stores = await openExplained(configuration);
+const start = async (configuration: Configuration, role: Exclude<Role, 'restore'>, log: Logger): Promise<Running> => {
+  const stores = await openExplained(configuration, role);
   const ending = new AbortController();
   const closing: (() => Promise<unknown>)[] = [stores.close];
   const stop = async () => {
@@ -169,7 +158,7 @@ const start = async (configuration: Configuration, role: Role, log: Logger): Pro
     await stop();
     if (error instanceof WrongLog)
       throw new StartError(`${stores.names.log} is older than ${stores.names.lists}, or another: ${error.message}`);
-    throw error;
+    throw refusal(error) ?? error;
   }
 };
 
@@ -237,9 +226,13 @@ export const serve = async (configuration: Configuration): Promise<number> => {
   const asking = new AbortController();
   void signal.then(() => asking.abort());
   await requireAddress(configuration);
-  const running = await onceTheyAnswer(configuration, log, asking.signal, () =>
-    start(configuration, configuration.role, log),
-  );
+  const running = await onceItAnswers(() => start(configuration, configuration.role, log), {
+    mayYetAnswer: (error) => mayYetAnswer(error, configuration),
+    scheduler: environment.scheduler,
+    clock: environment.clock,
+    signal: asking.signal,
+    waiting: (error) => log.warn({ err: error }, 'a store does not answer yet'),
+  });
   if (running === null) return 0;
   try {
     const front = await listen(running, configuration);

@@ -3,6 +3,7 @@ import { createCore } from '../commands/core.ts';
 import { acceptRestored as accept } from '../commands/restore.ts';
 import { instant } from '../domain/instant.ts';
 import { forgetUnknownCheckpoints } from '../workers/checkpoints.ts';
+import { presenceWorker } from '../workers/presence.ts';
 import type { Configuration } from './configuration.ts';
 import { environment } from './core.ts';
 import { createLog } from './log.ts';
@@ -13,9 +14,11 @@ export const acceptRestored = async (
   configuration: Configuration,
 ): Promise<{ readonly epoch: string; readonly lost: number }> => {
   await requireInstallation(configuration);
-  const stores = await openExplained(configuration, 'accepted');
-  const { store, vault } = stores;
+  const stores = await openExplained(configuration, 'restore');
+  const { store, vault, presence } = stores;
   const log = createLog(configuration.logLevel);
+  const done = new AbortController();
+  const present = presence && presenceWorker({ ...environment, log }, presence).run(done.signal);
   try {
     const { keys, handler } = createCore({
       ...environment,
@@ -40,6 +43,8 @@ export const acceptRestored = async (
     const lost = await accept({ store, vault, keys, execute: handler.execute, request }, epoch);
     return { epoch, lost };
   } finally {
+    done.abort();
+    await present;
     await stores.close();
   }
 };

@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { mkdirSync, statSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { nodeCryptography } from '../adapters/node/crypto.ts';
 import { findKey } from '../adapters/node/keyFiles.ts';
@@ -13,6 +15,7 @@ import type { EventStore } from '../commands/ports/eventStore.ts';
 import type { Lists } from '../commands/ports/lists.ts';
 import type { Vault } from '../commands/ports/vault.ts';
 import { requireCheckpointsInLog, WrongStore } from '../workers/checkpoints.ts';
+import { createPresence, type Presence } from '../workers/presence.ts';
 import type { Configuration } from './configuration.ts';
 import { type Environment, type Places, placesOf, vaultFile } from './places.ts';
 import { StartError } from './startError.ts';
@@ -26,6 +29,8 @@ export type Stores = {
   readonly pepper: Uint8Array;
   /** Other processes may work on them at the same time. */
   readonly shared: boolean;
+  /** To be renewed, where they are shared. */
+  readonly presence: Presence | null;
   /** What an operator calls them, for messages. */
   readonly names: { readonly log: string; readonly vault: string; readonly lists: string };
   /** Keys that were made just now and are now worth a backup. */
@@ -43,8 +48,23 @@ const keysIn = (folder: string) =>
     { variable: 'KEYLEDGER_PEPPER', file: join(folder, 'pepper') },
   ] as const;
 
-/** `whole`: of one installation and one time. `accepted`: of one installation, both there, whatever their times. */
-export type Demand = 'whole' | 'accepted';
+/**
+ * What a process does with the stores. `tool`: one call of the command line. `restore`: takes them of one installation
+ * whatever their times are, while nobody else works on them; all others want them to be of one time.
+ */
+export type Role = Configuration['role'] | 'tool' | 'restore';
+
+/** @throws StartError where somebody is at work who must not meet this process */
+const entered = async (vault: Vault, { clock }: Environment, role: Role, names: { vault: string }) => {
+  const presence = createPresence({ vault, clock }, randomUUID(), { role, host: hostname(), pid: process.pid });
+  const other = await presence.enter((present) => role === 'restore' || present.role === 'restore');
+  if (other === null) return presence;
+  throw new StartError(
+    other.role === 'restore'
+      ? `${names.vault} is being restored by process ${other.pid} on ${other.host}`
+      : `${names.vault} is in use by process ${other.pid} on ${other.host} (${other.role}), or was until less than a minute ago: stop all of them first`,
+  );
+};
 
 /** A key that is nowhere yet: nothing was ever sealed with it. */
 const noKey = new Uint8Array(32);
@@ -54,7 +74,7 @@ const noKey = new Uint8Array(32);
  * @throws StartError where they do not belong together, DataRefused, UnusableKey, Failure `store-unavailable`
  */
 const requireDemanded = async (
-  demand: Demand,
+  role: Role,
   { log, vault: vaultPlace, lists }: Places,
   configuration: Configuration,
 ): Promise<void> => {
@@ -71,7 +91,7 @@ const requireDemanded = async (
         return found?.key ?? noKey;
       });
       const looked = { masterKey: given[0]!, pepper: given[1]!, store, vault, names, crypto: nodeCryptography() };
-      if (demand === 'accepted') {
+      if (role === 'restore') {
         if ((await requireSameInstallation(looked))?.state !== 'ready')
           throw new StartError(`${names.log} and ${names.vault} hold no installation that was ever started`);
         return;
@@ -122,7 +142,7 @@ const keysFor = ({ data, keys }: Configuration) =>
 export const openStores = async (
   configuration: Configuration,
   environment: Environment,
-  demand: Demand,
+  role: Role,
 ): Promise<Stores> => {
   const closing: (() => unknown)[] = [];
   const close = async () => {
@@ -134,13 +154,17 @@ export const openStores = async (
       closing.push(() => lock.release());
     }
     const places = placesOf(configuration, environment);
-    await requireDemanded(demand, places, configuration);
-    // Lists and snapshots are of the log as it was.
-    if (demand === 'accepted') await places.lists.drop();
+    await requireDemanded(role, places, configuration);
     const keys = keysFor(configuration);
     // The vault comes first at the first start: a log without it can only be what is left of an installation.
     const vault = await places.vault.open();
     closing.push(() => vault.close());
+    const names = { log: places.log.name, vault: places.vault.name, lists: places.lists.name };
+    const presence = usesFolder(configuration) ? null : await entered(vault, environment, role, names);
+    // A store that is away does not keep a process from its end.
+    if (presence !== null) closing.push(() => presence.leave().catch(() => {}));
+    // Lists and snapshots are of the log as it was.
+    if (role === 'restore') await places.lists.drop();
     const store = await places.log.open();
     closing.push(() => store.close());
     const lists = await places.lists.open();
@@ -151,8 +175,9 @@ export const openStores = async (
       lists,
       masterKey: keys[0]!.key,
       pepper: keys[1]!.key,
-      shared: !usesFolder(configuration),
-      names: { log: places.log.name, vault: places.vault.name, lists: places.lists.name },
+      shared: presence !== null,
+      presence,
+      names,
       madeKeys: keys.flatMap(({ source, path }) => (source === 'made' && path !== null ? [path] : [])),
       close,
     };

@@ -35,7 +35,7 @@ export const unavailable = (why: string, cause?: unknown): Failure =>
 
 export const accessDenied = (cause?: unknown): Failure =>
   new Failure('store-unavailable', 'EventStoreDB: access denied', {
-    refused: true,
+    refusedBy: 'EventStoreDB',
     ...(cause !== undefined && { cause }),
   });
 

@@ -21,7 +21,7 @@ export const asFailure = (error: unknown): unknown => {
   if (error instanceof MongoInvalidArgumentError) return error;
   if (error instanceof MongoServerError && unstorable.has(Number(error.code))) return new Error(`MongoDB: ${what}`);
   const refused = error instanceof MongoServerError && refusals.has(Number(error.code));
-  return new Failure('store-unavailable', `MongoDB: ${what}`, { refused });
+  return new Failure('store-unavailable', `MongoDB: ${what}`, refused ? { refusedBy: 'MongoDB' } : {});
 };
 
 const describe = (error: MongoError): string =>

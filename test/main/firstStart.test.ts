@@ -39,6 +39,7 @@ const processOver = async (store: EventStore, vault: Vault) => {
     masterKey: new Uint8Array(32).fill(1),
     pepper: new Uint8Array(32).fill(2),
     shared: false,
+    presence: null,
     names: { log: 'the log', vault: 'the vault', lists: 'the lists' },
     madeKeys: [],
     close: async () => {},

@@ -6,7 +6,7 @@ import { openStores } from '../../main/stores.ts';
 
 /** Works on the data folder of a server that was stopped, with what the server itself works with. */
 export const withFolder = async <R>(data: string, work: (inside: Inside) => Promise<R>): Promise<R> => {
-  const stores = await openStores(readConfiguration({ KEYLEDGER_DATA: data }), environment, 'whole');
+  const stores = await openStores(readConfiguration({ KEYLEDGER_DATA: data }), environment, 'tool');
   try {
     return await work(wireInside(stores, createLog('silent')));
   } finally {
