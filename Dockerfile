@@ -2,8 +2,8 @@
 FROM node:24.19.0-bookworm-slim AS packages
 WORKDIR /keyledger
 COPY package.json package-lock.json .npmrc ./
-# Of all install scripts only the one that brings Node is run.
-RUN npm ci --omit=dev --ignore-scripts && npm rebuild node
+# Of all install scripts only the one that brings Node is run; what it unpacked stays out.
+RUN npm ci --omit=dev --ignore-scripts && npm rebuild node && rm -rf node_modules/node/node_modules
 
 FROM debian:12.15-slim
 # For whoever runs it embedded, with a volume here. With EventStoreDB, MongoDB and given keys nothing is written at all.

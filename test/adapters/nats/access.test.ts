@@ -7,6 +7,7 @@ import { messageOf } from '../../../adapters/nats/envelope.ts';
 import { NatsRefused } from '../../../adapters/nats/errors.ts';
 import { failedWith } from '../../../commands/failure.ts';
 import { type NatsServer, noNatsToStop, startNats } from '../../servers/nats.ts';
+import { deployedUsers } from '../../servers/natsUsers.ts';
 import { suite } from '../../support/suite.ts';
 import { temporaryFolder } from '../../support/temporaryFolder.ts';
 import { heartbeat, message } from '../busSuite.ts';
@@ -25,23 +26,7 @@ let server: NatsServer;
 const login = (user: string) => server.url.replace('//', `//${user}@`);
 
 users.before(async () => {
-  server = await startNats({
-    more: `authorization { users: [
-      { user: publisher, password: p, permissions: {
-        publish: [
-          "keyledger.>",
-          "$JS.API.STREAM.INFO.KEYLEDGER_REVOCATIONS",
-          "$JS.API.STREAM.CREATE.KEYLEDGER_REVOCATIONS",
-          "$JS.API.STREAM.MSG.GET.KEYLEDGER_REVOCATIONS"
-        ],
-        subscribe: ["_INBOX.>", "keyledger.>"]
-      } }
-      { user: subscriber, password: s, permissions: {
-        publish: { deny: ">" },
-        subscribe: ["keyledger.revocations.>", "keyledger.heartbeat"]
-      } }
-    ] }`,
-  });
+  server = await startNats(deployedUsers({ publisher: 'p', subscriber: 's', administrator: 'a' }));
 });
 users.after(() => server.stop());
 
