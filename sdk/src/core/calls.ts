@@ -1,0 +1,104 @@
+import { VerifierUnavailable } from '../errors.ts';
+import type { Reply, Surroundings } from './surroundings.ts';
+
+/** How long an answer is waited for. */
+export const timeoutMs = 2_000;
+
+// So many questions are asked at once; a server that stands still must not cost a socket for each.
+const mostAtOnce = 128;
+
+/** What became of the last call: it was answered, with an error of the server's, or not at all. */
+export type Health = 'answered' | 'failing' | 'silent';
+
+export const createCalls = (surroundings: Pick<Surroundings, 'call' | 'after' | 'monotonic'>) => {
+  const { call, after, monotonic } = surroundings;
+  const open = new Set<() => void>();
+  const waiting = new Set<() => void>();
+  let running = 0;
+  let health: Health = 'answered';
+
+  const next = () => {
+    for (const start of waiting) {
+      if (running >= mostAtOnce) return;
+      running++;
+      start();
+    }
+  };
+
+  /** Resolves when there is room; whoever waits too long, or for one that is closed, gives up. */
+  const turn = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const end = (settle: () => void) => () => {
+        waiting.delete(start);
+        open.delete(close);
+        stopTimer();
+        settle();
+      };
+      const start = end(resolve);
+      const close = end(() => reject(new VerifierUnavailable('closed')));
+      const stopTimer = after(
+        timeoutMs,
+        end(() => reject(new VerifierUnavailable('timeout'))),
+      );
+      waiting.add(start);
+      open.add(close);
+    });
+
+  /** @throws VerifierUnavailable timeout, unreachable, closed */
+  const send = (method: 'GET' | 'POST', path: string, body?: unknown): Promise<Reply> =>
+    new Promise((resolve, reject) => {
+      const sentAt = monotonic();
+      const stop = new AbortController();
+      const end = (fate: Health | null, settle: () => void) => {
+        if (!open.delete(close)) return;
+        stopTimer();
+        if (fate !== null) health = fate;
+        settle();
+      };
+      const fail = (code: 'timeout' | 'unreachable') =>
+        end('silent', () => {
+          reject(new VerifierUnavailable(code));
+          stop.abort();
+        });
+      const close = () =>
+        end(null, () => {
+          reject(new VerifierUnavailable('closed'));
+          stop.abort();
+        });
+      open.add(close);
+      const stopTimer = after(timeoutMs, () => fail('timeout'));
+      call(method, path, body, stop.signal).then(
+        (reply) => {
+          // Late for a process that stood still, too: what it said is of a time that nobody remembers.
+          if (monotonic() - sentAt > timeoutMs) return fail('timeout');
+          end(reply.status >= 500 ? 'failing' : 'answered', () => resolve(reply));
+        },
+        () => fail('unreachable'),
+      );
+    });
+
+  return {
+    health: () => health,
+
+    send,
+
+    /** Like `send`, but only so many at once. */
+    queued: async (method: 'GET' | 'POST', path: string, body: unknown): Promise<Reply> => {
+      if (running < mostAtOnce) running++;
+      else await turn();
+      try {
+        return await send(method, path, body);
+      } finally {
+        running--;
+        next();
+      }
+    },
+
+    /** Whoever waits is told so. */
+    close: (): void => {
+      for (const end of [...open]) end();
+    },
+  };
+};
+
+export type Calls = ReturnType<typeof createCalls>;

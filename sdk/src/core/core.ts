@@ -1,0 +1,518 @@
+import { refusedWith, VerifierUnavailable } from '../errors.ts';
+import { canBeKey } from '../form.ts';
+import {
+  type Answer,
+  answerOf,
+  type Heartbeat,
+  type InvalidKey,
+  type RevocationMessage,
+  type ValidKey,
+} from '../shapes.ts';
+import { createCalls, timeoutMs } from './calls.ts';
+import { createCatchingUp } from './catchingUp.ts';
+import { createConnection } from './connection.ts';
+import { createMemory, type Entry } from './memory.ts';
+import { createOvertaking } from './overtaking.ts';
+import { createPlace, isBeyond } from './place.ts';
+import { createProof } from './proof.ts';
+import { createReceipts } from './receipts.ts';
+import type { Surroundings } from './surroundings.ts';
+import { createUsage } from './usage.ts';
+
+export type CoreSettings = {
+  /** Keys remembered at most. */
+  readonly cacheSize: number;
+  /** For how long memory may say yes without a word from a server that does not answer: milliseconds. */
+  readonly maxSilenceMs: number;
+  /** Whether there may be keys that Keyledger has not made: then nothing is malformed before it was asked for. */
+  readonly importedKeys: boolean;
+  /** Tells this process from others with the same token. */
+  readonly instance: string;
+};
+
+/** `live`: memory says yes. `catching-up`: every use asks the server. `stale`: nobody can tell. */
+export type State = 'live' | 'catching-up' | 'stale';
+
+export type Question = {
+  /** All of which the key must have; each `application:action`. */
+  readonly scopes?: readonly string[] | undefined;
+  /** Address and user agent of whoever sent the key, for its last use. */
+  readonly ip?: string | undefined;
+  readonly userAgent?: string | undefined;
+};
+
+export type Events = { readonly revoked: RevocationMessage; readonly state: State };
+
+type Result = ValidKey | InvalidKey;
+
+// A proof younger than that lets memory say yes.
+const freshMs = 3_000;
+// How long a heartbeat may speak of a message that has not come yet.
+const gapMs = 250;
+// Remembered keys are asked for again before this, some earlier so that they do not all come at once.
+const longestMemoryMs = 15 * 60_000;
+const refreshFrom = 0.6;
+const tickMs = 250;
+const readAgainMs = 1_000;
+const usageMs = 5_000;
+const mostRetryPauseMs = 250;
+// No body of a question may be longer.
+const longestQuestion = 8_192;
+
+const malformed: Promise<InvalidKey> = Promise.resolve(Object.freeze({ valid: false, code: 'malformed' }));
+
+const holds = ({ scopes: held }: ValidKey, asked: readonly string[]): boolean => {
+  if (held !== null) for (const scope of asked) if (!held.includes(scope)) return false;
+  return true;
+};
+
+const none: readonly string[] = [];
+
+/** The verifier without a socket or a clock: what it does follows from what it is told, and when. */
+export const createCore = (settings: CoreSettings, surroundings: Surroundings) => {
+  const { cacheSize, maxSilenceMs, importedKeys, instance } = settings;
+  const { monotonic, wall, random, after, hash } = surroundings;
+
+  const memory = createMemory(cacheSize);
+  const overtaking = createOvertaking(2 * timeoutMs);
+  const place = createPlace();
+  const proof = createProof(monotonic());
+  const calls = createCalls(surroundings);
+  const usage = createUsage(calls, Math.max(cacheSize, 10_000));
+  const receipts = createReceipts(calls, instance, surroundings);
+  const listeners: { readonly [E in keyof Events]: Set<(event: Events[E]) => void> } = {
+    revoked: new Set(),
+    state: new Set(),
+  };
+  /** Questions on their way that a newcomer may join. */
+  let open = new Map<string, Promise<Result>>();
+  const waiting = new Set<{ resolve: () => void; reject: (error: unknown) => void }>();
+
+  let closed = false;
+  /** A gap, another log, or something forged: memory is not used until the feed was read to its end. */
+  let distrusted = true;
+  /** A heartbeat that speaks of a message which has not come yet. */
+  let early: { readonly heartbeat: Heartbeat; readonly came: number } | null = null;
+  let stopGapTimer = () => {};
+  /** Memory says yes until then, monotonic; the fast path looks at nothing else. */
+  let trustedUntil = Number.NEGATIVE_INFINITY;
+  let lastHeardAt: number | null = null;
+  let told: State = 'catching-up';
+  let usageAt = monotonic();
+
+  // —— what the feed tells ——
+
+  const emit = <E extends keyof Events>(name: E, event: Events[E]) => {
+    for (const listener of [...listeners[name]]) {
+      try {
+        listener(event);
+      } catch (error) {
+        // What a listener does wrong is not this verifier's to hide, nor to stumble over.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  };
+
+  const state = (): State => {
+    const now = monotonic();
+    if (now < trustedUntil) return 'live';
+    return now - proof.surelyAt() > maxSilenceMs && calls.health() !== 'answered' ? 'stale' : 'catching-up';
+  };
+
+  /** After everything that may change the state. */
+  const update = () => {
+    const fresh = Math.min(proof.at() + freshMs, proof.surelyAt() + maxSilenceMs);
+    trustedUntil = distrusted || closed ? Number.NEGATIVE_INFINITY : fresh;
+    const now = state();
+    if (now === 'live') {
+      for (const { resolve } of waiting) resolve();
+      waiting.clear();
+    }
+    if (now === told || closed) return;
+    told = now;
+    emit('state', now);
+  };
+
+  const refuse = (error: VerifierUnavailable) => {
+    for (const { reject } of waiting) reject(error);
+    waiting.clear();
+  };
+
+  const distrust = () => {
+    distrusted = true;
+    catchingUp.want();
+    update();
+  };
+
+  const forget = ({ kind, keyId, ownerId }: RevocationMessage) => {
+    if (kind === 'key') memory.dropKey(keyId!);
+    else if (kind === 'owner') memory.dropOwner(ownerId!);
+    else memory.clear();
+  };
+
+  const confirm = () => {
+    const epoch = place.epoch();
+    if (epoch !== null) receipts.confirm({ epoch, position: place.position() });
+  };
+
+  const heard = () => {
+    lastHeardAt = wall();
+  };
+
+  const message = (received: RevocationMessage) => {
+    const epoch = place.epoch();
+    if (received.epoch !== epoch) return distrust();
+    // Whoever asks from now on must not be given what was asked before.
+    open = new Map();
+    overtaking.note(received, monotonic());
+    forget(received);
+    heard();
+    const hadGap = place.hasGap();
+    const isNew = place.take(received);
+    if (place.hasGap()) {
+      if (!hadGap) distrust();
+    } else {
+      confirm();
+      lookAtEarly();
+      update();
+    }
+    if (isNew) emit('revoked', received);
+  };
+
+  const accept = ({ head, provenAt }: Heartbeat, came: number) => {
+    proof.heartbeat(came, Date.parse(provenAt));
+    place.reach(head);
+    connection.isWell();
+  };
+
+  const lookAtEarly = () => {
+    if (early === null || isBeyond(early.heartbeat.lastMessage, place.position())) return;
+    stopGapTimer();
+    const { heartbeat, came } = early;
+    early = null;
+    accept(heartbeat, came);
+  };
+
+  const waitForGap = () => {
+    stopGapTimer();
+    stopGapTimer = after(gapMs, () => {
+      if (early === null) return;
+      early = null;
+      distrust();
+    });
+  };
+
+  const heartbeat = (received: Heartbeat) => {
+    if (received.epoch !== place.epoch()) return distrust();
+    heard();
+    const came = monotonic();
+    if (isBeyond(received.lastMessage, place.position())) {
+      // The first of several counts the time, the last one what is awaited.
+      if (early === null) waitForGap();
+      early = { heartbeat: received, came };
+      return;
+    }
+    accept(received, came);
+    update();
+  };
+
+  const forgetEverything = () => {
+    memory.clear();
+    overtaking.clear();
+    open = new Map();
+    early = null;
+    stopGapTimer();
+    distrusted = true;
+    place.leave();
+    connection.end();
+    update();
+  };
+
+  const catchingUp = createCatchingUp(
+    calls,
+    {
+      place: () => ({ epoch: place.epoch(), position: place.position() }),
+      adopt: (epoch, head) => {
+        place.adopt(epoch, head);
+        connection.begin();
+        confirm();
+      },
+      message,
+      restarted: forgetEverything,
+      end: (head, sentAt) => {
+        place.reach(head);
+        proof.read(sentAt);
+        lookAtEarly();
+      },
+      done: () => {
+        if (place.hasGap()) return catchingUp.want();
+        distrusted = false;
+        confirm();
+        update();
+      },
+      failed: (status) => {
+        if (status === 401 || status === 403) refuse(refusedWith(status));
+        update();
+      },
+    },
+    surroundings,
+  );
+
+  const connection = createConnection(
+    {
+      opened: (resumed) => {
+        if (!resumed) catchingUp.want();
+      },
+      message,
+      heartbeat,
+      spoilt: distrust,
+      closed: (status) => {
+        if (status === 410) distrust();
+        if (status === 401 || status === 403) refuse(refusedWith(status));
+      },
+    },
+    () => {
+      const epoch = place.epoch();
+      return epoch === null ? null : { epoch, position: place.position() };
+    },
+    proof.connecting,
+    surroundings,
+  );
+
+  const tick = () => {
+    const now = monotonic();
+    overtaking.prune(now);
+    const isOld = now - proof.at() > freshMs;
+    if (isOld && !catchingUp.isRunning() && now - catchingUp.begunAt() >= readAgainMs) catchingUp.want();
+    // Silent; or it speaks of what is long past, or began too late to say how late it is.
+    const isLate = isOld || proof.at() - proof.surelyAt() > freshMs;
+    if (connection.isSilent(now) || (isLate && connection.age(now) > 2 * freshMs)) connection.renew();
+    if (now - usageAt >= usageMs) {
+      usageAt = now;
+      void usage.flush();
+    }
+    update();
+    stopTicking = after(tickMs, tick);
+  };
+  let stopTicking = after(tickMs, tick);
+  catchingUp.want();
+
+  // —— what is asked ——
+
+  const isPast = (endsAt: number, now: number) => endsAt <= now || endsAt <= proof.serverTime();
+
+  const remembers = (entry: Entry | undefined, scopes: readonly string[], now: number, at: number): entry is Entry =>
+    entry !== undefined && now < entry.until && !isPast(entry.endsAt, at) && holds(entry.key, scopes);
+
+  const use = (entry: Entry, { ip }: Question, at: number): Promise<ValidKey> => {
+    memory.touch(entry);
+    usage.note(entry, at, ip);
+    return entry.answer;
+  };
+
+  const remember = (secret: string, key: ValidKey, askedAt: number, epoch: string) => {
+    // What happened before the feed was followed will never be told.
+    if (epoch !== place.epoch() || isBeyond(place.from(), key.position)) return;
+    const endsAt = key.expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(key.expiresAt);
+    if (isPast(endsAt, wall())) return memory.drop(secret);
+    memory.put({
+      hash: secret,
+      key,
+      answer: Promise.resolve(key),
+      endsAt,
+      refreshAt: askedAt + longestMemoryMs * (refreshFrom + (random() * (1 - refreshFrom)) / 2),
+      until: askedAt + longestMemoryMs,
+      uses: 0,
+      usedAt: 0,
+      ip: undefined,
+      newer: null,
+      older: null,
+    });
+  };
+
+  /** @returns null where the answer is of another log, or older than what was heard meanwhile */
+  const judged = (answer: Answer, minPosition: string | null): Result | null => {
+    const epoch = place.epoch();
+    if (epoch !== null && answer.epoch !== epoch) {
+      distrust();
+      return null;
+    }
+    if (isBeyond(minPosition, answer.position) || overtaking.hasOvertaken(answer)) return null;
+    return answer.result;
+  };
+
+  /** @returns null where the answer must not be used @throws VerifierUnavailable */
+  const askOnce = async (secret: string, key: string, question: Question): Promise<Result | null> => {
+    const { scopes = none, ip, userAgent } = question;
+    const minPosition = place.lastReceived();
+    const askedAt = monotonic();
+    const { status, body } = await calls.queued('POST', '/v1/verify', {
+      key,
+      ...(scopes.length > 0 && { scopes }),
+      ...(minPosition !== null && { minPosition }),
+      ...(ip !== undefined && { ip }),
+      ...(userAgent !== undefined && { userAgent }),
+    });
+    if (status !== 200) throw refusedWith(status);
+    const answer = answerOf(body);
+    if (answer === null) throw new VerifierUnavailable('unusable-answer', status);
+    const result = judged(answer, minPosition);
+    if (result === null) return null;
+    if (!result.valid) {
+      memory.drop(secret);
+      return result;
+    }
+    Object.freeze(result.scopes);
+    Object.freeze(result.permissions);
+    remember(secret, Object.freeze(result), askedAt, answer.epoch);
+    if (holds(result, scopes)) return result;
+    const missing = scopes.filter((scope) => !holds(result, [scope]));
+    return { valid: false, code: 'insufficient-scope', missing };
+  };
+
+  const pause = (ms: number) => new Promise<void>((resolve) => after(ms, resolve));
+
+  const isWorthARetry = (error: unknown) =>
+    error instanceof VerifierUnavailable && ['timeout', 'unreachable', 'server-error'].includes(error.code);
+
+  /** @throws VerifierUnavailable */
+  const ask = async (secret: string, key: string, question: Question): Promise<Result> => {
+    const until = monotonic() + 2 * timeoutMs;
+    for (let failures = 0; ; ) {
+      try {
+        const result = await askOnce(secret, key, question);
+        if (result !== null) return result;
+        if (monotonic() > until) throw new VerifierUnavailable('overtaken');
+      } catch (error) {
+        if (!isWorthARetry(error) || ++failures > 1) throw error;
+      }
+      await pause(random() * mostRetryPauseMs);
+      if (closed) throw new VerifierUnavailable('closed');
+    }
+  };
+
+  /** Together with whoever asks the same, where nothing was heard since. */
+  const askTogether = (secret: string, key: string, question: Question): Promise<Result> => {
+    const { scopes = none } = question;
+    const name = `${secret} ${scopes.length < 2 ? scopes[0] : [...scopes].sort().join(' ')}`;
+    const joined = open.get(name);
+    if (joined !== undefined) return joined;
+    const among = open;
+    const asked = ask(secret, key, question).finally(() => among.delete(name));
+    open.set(name, asked);
+    return asked;
+  };
+
+  /** Nothing but silence speaks against memory, and not for too long. */
+  const mayRecall = (now: number) => !distrusted && !closed && now - proof.surelyAt() <= maxSilenceMs;
+
+  const isKnownSilent = () => calls.health() === 'silent';
+
+  const askOrRecall = async (secret: string, key: string, question: Question): Promise<Result> => {
+    const { scopes = none } = question;
+    const recalled = (): Promise<ValidKey> | null => {
+      const at = wall();
+      const now = monotonic();
+      const entry = memory.get(secret);
+      return mayRecall(now) && remembers(entry, scopes, now, at) ? use(entry, question, at) : null;
+    };
+    const now = monotonic();
+    if (now >= trustedUntil) {
+      if (isKnownSilent()) {
+        const known = recalled();
+        if (known !== null) return known;
+      }
+      if (state() === 'stale') throw new VerifierUnavailable('stale');
+    }
+    try {
+      return await askTogether(secret, key, question);
+    } catch (error) {
+      const known = isUnanswered(error) ? recalled() : null;
+      if (known === null) throw error;
+      return known;
+    }
+  };
+
+  const isUnanswered = (error: unknown) =>
+    error instanceof VerifierUnavailable && (error.code === 'timeout' || error.code === 'unreachable');
+  const isFresh = () => monotonic() < trustedUntil;
+
+  /** A use of a key that is about to be too old to be remembered pays for nobody: it asks beside its answer. */
+  const refresh = (entry: Entry, key: string, question: Question) => {
+    // Where that fails, the next use that finds it too old asks, and is told why.
+    askTogether(entry.hash, key, { ip: question.ip }).catch(() => {});
+  };
+
+  return {
+    /** @throws VerifierUnavailable */
+    verify: (key: string, question: Question = {}): Promise<Result> => {
+      if (closed) return Promise.reject(new VerifierUnavailable('closed'));
+      if (typeof key !== 'string' || (!canBeKey(key) && !(importedKeys && couldBeImported(key)))) return malformed;
+      const secret = hash(key);
+      const entry = memory.get(secret);
+      if (entry !== undefined) {
+        const now = monotonic();
+        const at = wall();
+        if (now < trustedUntil && remembers(entry, question.scopes ?? none, now, at)) {
+          if (now >= entry.refreshAt) refresh(entry, key, question);
+          return use(entry, question, at);
+        }
+      }
+      return askOrRecall(secret, key, question);
+    },
+
+    /** Resolves when it is live. @throws VerifierUnavailable where that takes longer than maxSilenceMs, or is refused */
+    ready: (): Promise<void> =>
+      new Promise((resolve, reject) => {
+        if (closed) return reject(new VerifierUnavailable('closed'));
+        if (isFresh()) return resolve();
+        const callOff = after(maxSilenceMs, () => one.reject(new VerifierUnavailable('stale')));
+        const settled =
+          <T>(settle: (value: T) => void) =>
+          (value: T) => {
+            callOff();
+            waiting.delete(one);
+            settle(value);
+          };
+        const one = { resolve: settled<void>(resolve), reject: settled(reject) };
+        waiting.add(one);
+      }),
+
+    status: () => ({
+      state: state(),
+      position: place.position(),
+      head: place.head(),
+      lastHeardAt: lastHeardAt === null ? null : new Date(lastHeardAt).toISOString(),
+      cached: memory.size(),
+    }),
+
+    on: <E extends keyof Events>(name: E, listener: (event: Events[E]) => void): (() => void) => {
+      const own = (event: Events[E]) => listener(event);
+      listeners[name].add(own);
+      return () => {
+        listeners[name].delete(own);
+      };
+    },
+
+    close: async (): Promise<void> => {
+      if (closed) return;
+      closed = true;
+      stopTicking();
+      stopGapTimer();
+      catchingUp.close();
+      connection.close();
+      update();
+      refuse(new VerifierUnavailable('closed'));
+      await Promise.all([receipts.close(), usage.flush()]);
+      calls.close();
+      memory.clear();
+    },
+  };
+};
+
+export type Core = ReturnType<typeof createCore>;
+
+/** Longer ones no server takes. */
+const couldBeImported = (key: string) => key !== '' && JSON.stringify(key).length <= longestQuestion / 2;

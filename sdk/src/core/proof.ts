@@ -1,0 +1,47 @@
+/**
+ * How old the newest proof is that everything was heard, on a monotonic clock of this process and without trusting that
+ * its wall clock and the server's agree: only how far the server's own times advance counts.
+ */
+export const createProof = (startedAt: number) => {
+  // The least delayed heartbeat of this connection: when it came, and the server's time in it.
+  let least: { readonly came: number; readonly provenAt: number } | null = null;
+  // The first one: proven no earlier than the connection was asked for.
+  let first: { readonly asked: number; readonly provenAt: number } | null = null;
+  let asked = startedAt;
+  let newest = Number.NEGATIVE_INFINITY;
+  let serverTime = Number.NEGATIVE_INFINITY;
+  let at = Number.NEGATIVE_INFINITY;
+  let surelyAt = startedAt;
+
+  return {
+    /** When the newest proof is thought to be from: as though the least delayed heartbeat had not been delayed at all. */
+    at: () => at,
+    /** When it is from at the earliest, whatever the delay. */
+    surelyAt: () => surelyAt,
+    /** The server's wall clock at the last heartbeat: milliseconds since 1970. */
+    serverTime: () => serverTime,
+
+    /** Another connection is asked for. */
+    connecting: (now: number): void => {
+      least = null;
+      first = null;
+      newest = Number.NEGATIVE_INFINITY;
+      asked = now;
+    },
+
+    /** Everything before it was heard. @param provenAt milliseconds since 1970 by the server's clock */
+    heartbeat: (now: number, provenAt: number): void => {
+      serverTime = provenAt;
+      if (least === null || now - provenAt < least.came - least.provenAt) least = { came: now, provenAt };
+      first ??= { asked, provenAt };
+      newest = Math.max(newest, provenAt);
+      at = Math.max(at, least.came + (newest - least.provenAt));
+      surelyAt = Math.max(surelyAt, Math.min(now, first.asked + (newest - first.provenAt)));
+    },
+
+    /** The feed was read to its end over HTTP. @param sentAt when that was asked for */
+    read: (sentAt: number): void => {
+      surelyAt = Math.max(surelyAt, sentAt);
+    },
+  };
+};

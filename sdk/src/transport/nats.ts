@@ -1,0 +1,124 @@
+import { createPublicKey, type KeyObject, verify as verifySignature } from 'node:crypto';
+import type { FeedPlace, Hearing, Reply } from '../core/surroundings.ts';
+import { createInbox, heartbeats, messages } from './inbox.ts';
+import { createSigned } from './signed.ts';
+
+/** How NATS is reached, and as whom. */
+export type NatsFeed = {
+  /** `nats://host:4222`, or `tls://…`; several servers of one cluster separated by commas; `nats://user:password@…` too. */
+  readonly nats: string;
+  /**
+   * The text of a credentials file, or options of the client's `connect`, such as `{user, pass}`, `{token}`,
+   * `{tls: {caFile}}`. The user needs no more than to subscribe to `keyledger.revocations.>` and `keyledger.heartbeat`.
+   */
+  readonly credentials?: string | { readonly [option: string]: unknown };
+};
+
+const connectMs = 2_000;
+const keysMs = 2_000;
+
+// What RFC 8410 puts before the 32 bytes of a public key, in DER.
+const derHead = Buffer.from('302a300506032b6570032100', 'hex');
+const keyObjects = new WeakMap<Uint8Array, KeyObject>();
+
+/** Ed25519 by Node. */
+export const verifyEd25519 = (publicKey: Uint8Array, data: Uint8Array, signature: Uint8Array): boolean => {
+  if (publicKey.length !== 32 || signature.length !== 64) return false;
+  let key = keyObjects.get(publicKey);
+  if (key === undefined) {
+    key = createPublicKey({ key: Buffer.concat([derHead, publicKey]), format: 'der', type: 'spki' });
+    keyObjects.set(publicKey, key);
+  }
+  return verifySignature(null, data, key, signature);
+};
+
+const addressOf = (text: string) => {
+  const scheme = /^\w+:\/\//.exec(text)?.[0] ?? 'nats://';
+  const urls = text.split(',').map((part) => new URL(part.includes('://') ? part : scheme + part));
+  const { username, password } = urls.find((url) => url.username !== '') ?? urls[0]!;
+  const [user, pass] = [decodeURIComponent(username), decodeURIComponent(password)];
+  return {
+    servers: urls.map(({ hostname, port }) => `${hostname}:${port || 4222}`),
+    ...(user !== '' && (pass === '' ? { token: user } : { user, pass })),
+    ...(scheme === 'tls://' && { tls: {} }),
+  };
+};
+
+/**
+ * The feed over NATS: a plain subscription, every message signed. What came before it, or is lost, is read over HTTP.
+ * @param load gives the package `nats`
+ */
+export const createNatsFollow = (
+  feed: NatsFeed,
+  parts: {
+    readonly load: () => Promise<typeof import('nats')>;
+    readonly name: string;
+    readonly call: (method: 'GET', path: string, body: undefined, signal: AbortSignal) => Promise<Reply>;
+    readonly monotonic: () => number;
+    readonly wall: () => number;
+  },
+) => {
+  const { load, name, call, monotonic, wall } = parts;
+  const address = addressOf(feed.nats);
+
+  const signed = createSigned({
+    monotonic,
+    wall,
+    verify: verifyEd25519,
+    fetchKeys: async () =>
+      (await call('GET', '/v1/revocations/signing-key', undefined, AbortSignal.timeout(keysMs))).body,
+  });
+
+  return (_: FeedPlace, hearing: Hearing): (() => void) => {
+    const inbox = createInbox(signed, hearing);
+    let ended = false;
+    let leave = () => {};
+
+    const follow = async (): Promise<number | undefined> => {
+      await signed.load();
+      const { connect, credsAuthenticator } = await load();
+      const { credentials = {} } = feed;
+      const login =
+        typeof credentials === 'string'
+          ? { authenticator: credsAuthenticator(new TextEncoder().encode(credentials)) }
+          : credentials;
+      const client = await connect({
+        // Another connection is another's business: what was missed meanwhile must be read.
+        reconnect: false,
+        timeout: connectMs,
+        pingInterval: 2_000,
+        maxPingOut: 2,
+        name,
+        ...address,
+        ...login,
+      });
+      leave = () => void client.close();
+      if (ended) leave();
+      for (const subject of [messages, heartbeats]) {
+        client.subscribe(subject, {
+          callback: (error, message) => {
+            // Not allowed to listen there: a connection that hears nothing is none.
+            if (error !== null) leave();
+            else inbox(message.subject, message.data, message.headers?.get('Keyledger-Signature'));
+          },
+        });
+      }
+      await client.flush();
+      hearing.opened(false);
+      await client.closed();
+      return undefined;
+    };
+
+    follow().then(
+      (status) => hearing.closed(status),
+      (error: unknown) => {
+        leave();
+        hearing.closed((error as { code?: unknown }).code === 'AUTHORIZATION_VIOLATION' ? 401 : undefined);
+      },
+    );
+    return () => {
+      ended = true;
+      leave();
+    };
+  };
+};
