@@ -94,7 +94,7 @@ export const openConnection = (connectionString: string, time: Time, patience: P
         () => {}, // It never began.
       );
       link.client.retire();
-      await link.client.db.dispose();
+      await within(time, patience.call, link.client.db.dispose(), () => {}).catch(() => {});
     },
   };
 };

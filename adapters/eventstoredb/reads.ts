@@ -9,6 +9,7 @@ import {
 } from '@eventstore/db-client';
 import type { EventStore, Position, StoredEvent } from '../../commands/ports/eventStore.ts';
 import { isRevision } from '../node/storedEvents.ts';
+import { abandoning } from './abandon.ts';
 import type { Connection } from './connection.ts';
 import { asFailure, isNotFound, isPassing, isUnknown, unavailable } from './errors.ts';
 import { toStored } from './events.ts';
@@ -37,8 +38,7 @@ export const eventReads = (connection: Connection, names: StreamNames, time: Tim
   const readOnce = async (open: Open, take: (event: RecordedEvent) => boolean): Promise<boolean> => {
     const client = connection.client();
     const reading = open(client);
-    // An error that comes when nobody listens any more would end the process.
-    reading.on('error', () => {});
+    const abandon = abandoning(reading);
     const done = new AbortController();
     // Neither a deadline nor a cancelled call ends it with an error: that would look like the end of the log.
     const late = time.sleep(patience.call, done.signal).then(() => {
@@ -60,7 +60,7 @@ export const eventReads = (connection: Connection, names: StreamNames, time: Tim
     } finally {
       done.abort();
       await late;
-      if (!all) reading.cancel().catch(() => {}); // It never began.
+      if (!all) abandon();
     }
   };
 

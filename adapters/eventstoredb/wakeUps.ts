@@ -1,6 +1,7 @@
 import { excludeSystemEvents, START, streamNameFilter } from '@eventstore/db-client';
 import type { Position } from '../../commands/ports/eventStore.ts';
 import { createWaiters } from '../node/waiters.ts';
+import { abandoning } from './abandon.ts';
 import type { Connection } from './connection.ts';
 import type { StreamNames } from './names.ts';
 import { isLogPosition, logPositionOf, positionOf } from './positions.ts';
@@ -39,11 +40,10 @@ export const createWakeUps = (connection: Connection, names: StreamNames, time: 
     const client = connection.client();
     const from = newest === null ? null : logPositionOf(newest);
     const subscription = client.subscribeToAll({ fromPosition: from ?? START, filter: filterFor(names) });
+    const abandon = abandoning(subscription);
     const confirmed = new AbortController();
     const stop = () => subscription.destroy();
     ended.signal.addEventListener('abort', stop);
-    // An error that comes when nobody listens any more would end the process.
-    subscription.on('error', () => {});
     subscription.on('confirmation', () => confirmed.abort());
     const late = time.sleep(confirmMs, confirmed.signal).then(() => {
       if (confirmed.signal.aborted) return;
@@ -67,7 +67,7 @@ export const createWakeUps = (connection: Connection, names: StreamNames, time: 
       confirmed.abort();
       await late;
       ended.signal.removeEventListener('abort', stop);
-      subscription.unsubscribe().catch(() => {}); // It never began.
+      abandon();
     }
     return wasConfirmed;
   };
