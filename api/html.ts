@@ -41,18 +41,19 @@ summary { cursor: pointer; }
 `;
 
 // The one style that the pages have, by its hash: nothing else is let in, from here or elsewhere.
-const policy = [
-  "default-src 'none'",
-  `style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'`,
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
+const policyWith = (formAction: string) =>
+  [
+    "default-src 'none'",
+    `style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'`,
+    "base-uri 'none'",
+    `form-action ${formAction}`,
+    "frame-ancestors 'none'",
+  ].join('; ');
 
 /** A whole page without scripts and without anything from outside. */
-export const pageOf = (title: string, body: Markup): string =>
+export const pageOf = (title: string, body: Markup, language = 'en'): string =>
   html`<!doctype html>
-<html lang="en">
+<html lang="${language}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -66,12 +67,17 @@ ${body}
 `.markup;
 
 /** @param page made by `pageOf` */
-export const answerPage = (page: string): Answer => ({
+export const answerPage = (page: string): Answer => answer(page, "'none'");
+
+/** A page with a form that posts to this server. @param page made by `pageOf` */
+export const answerForm = (page: string): Answer => answer(page, "'self'");
+
+const answer = (page: string, formAction: string): Answer => ({
   status: 200,
   headers: {
     'Content-Type': 'text/html; charset=utf-8',
     'Content-Length': String(Buffer.byteLength(page)),
-    'Content-Security-Policy': policy,
+    'Content-Security-Policy': policyWith(formAction),
     'Referrer-Policy': 'no-referrer',
     'X-Frame-Options': 'DENY',
   },

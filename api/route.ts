@@ -100,6 +100,8 @@ export type Route<
   readonly produces?: string | readonly string[];
   /** Answers everybody alike, so it answers also while nobody can be told who calls: whatever credential comes is not looked at. */
   readonly ignoresCredentials?: true;
+  /** What it takes stands in the link: a page of another site and a mail program may post it too, whatever their body says. */
+  readonly byLink?: true;
   /** No Idempotency-Key here (sign-in and the like). */
   readonly notIdempotent?: true;
   readonly handle: (

@@ -3,6 +3,8 @@ import { openapiOf } from './openapi.ts';
 import { type AdminKeysContext, adminKeyRoutes } from './resources/admin/apiKeys.ts';
 import { type ImportKeysContext, importKeysRoutes } from './resources/admin/importKeys.ts';
 import { type ListsContext, listRoutes } from './resources/admin/lists.ts';
+import { type MailServerContext, mailServerRoutes } from './resources/admin/mailServer.ts';
+import { type MailsContext, mailsRoutes } from './resources/admin/mails.ts';
 import { type PolicyContext, policyRoutes } from './resources/admin/policy.ts';
 import { type RolesContext, roleRoutes } from './resources/admin/roles.ts';
 import { type ScopesContext, scopeRoutes } from './resources/admin/scopes.ts';
@@ -17,10 +19,13 @@ import { type DeleteAccountContext, deleteAccountRoutes } from './resources/dele
 import { documentRoutes } from './resources/documents.ts';
 import { type HealthContext, healthRoutes } from './resources/health.ts';
 import { meRoutes } from './resources/me.ts';
+import { type NoticesContext, noticesRoutes } from './resources/notices.ts';
+import { type NotificationsContext, notificationsRoutes } from './resources/notifications.ts';
 import { type PasswordContext, passwordRoutes } from './resources/password.ts';
 import { type ProfileContext, profileRoutes } from './resources/profile.ts';
 import { type SessionContext, sessionRoutes } from './resources/session.ts';
 import { type SessionsContext, sessionsRoutes } from './resources/sessions.ts';
+import { type UnsubscribeContext, unsubscribeRoutes } from './resources/unsubscribe.ts';
 import type { Route } from './route.ts';
 
 /**
@@ -44,6 +49,11 @@ export type RoutesContext = OwnKeysContext &
   SessionsContext &
   ProfileContext &
   PasswordContext &
+  NotificationsContext &
+  NoticesContext &
+  UnsubscribeContext &
+  MailServerContext &
+  MailsContext &
   DeleteAccountContext & {
     /** Of this program. */
     readonly version: string;
@@ -58,6 +68,11 @@ export const allRoutes = (context: RoutesContext): readonly Route[] => {
     ...profileRoutes(context),
     ...passwordRoutes(context),
     ...deleteAccountRoutes(context),
+    ...notificationsRoutes(context),
+    ...unsubscribeRoutes(context),
+    ...noticesRoutes(context),
+    ...mailServerRoutes(context),
+    ...mailsRoutes(context),
     ...apiKeyRoutes(context),
     ...scopeRoutes(context),
     ...policyRoutes(context),

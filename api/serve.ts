@@ -8,7 +8,7 @@ import { authenticate, type Credentials, unauthenticated } from './authenticate.
 import { isCrossSite } from './crossSite.ts';
 import { nobody, type Principal } from './principal.ts';
 import { parsed, Refusal } from './refusal.ts';
-import { type JsonBody, readJson } from './requestBody.ts';
+import { type JsonBody, readBody, readJson } from './requestBody.ts';
 import type { Access, Answer, Route } from './route.ts';
 
 export type Serving = {
@@ -79,6 +79,10 @@ const idempotencyOf = (request: ExpressRequest, body: JsonBody): CommandRequest[
 const noBody: JsonBody = { text: '', value: undefined };
 
 const bodyOf = async (route: Route, request: ExpressRequest): Promise<JsonBody> => {
+  if (route.byLink) {
+    await readBody(request, 65_536);
+    return noBody;
+  }
   if (route.body !== undefined) return readJson(request, route.bodyLimit ?? 65_536);
   if (route.method === 'GET') return noBody;
   const sent = await readJson(request, 65_536);
@@ -108,7 +112,7 @@ const admitted = async (route: Route, request: ExpressRequest, { credentials }: 
 
 /** From request to answer: cross-site, who, may they, is it well-formed, then the handler. @throws Refusal, Failure */
 export const serve = async (route: Route, request: ExpressRequest, requestId: string, serving: Serving) => {
-  if (isCrossSite(request.method, request.headers, serving.publicOrigin))
+  if (!route.byLink && isCrossSite(request.method, request.headers, serving.publicOrigin))
     throw new Refusal('cross-site', { detail: 'The request comes from a page of another site' });
   const first = await admitted(route, request, serving);
   const params = paramsOf(route.params, request.params);

@@ -16,6 +16,7 @@ import { secretShredder } from '../workers/secretShredder.ts';
 import { vaultTidier } from '../workers/vaultTidier.ts';
 import type { Worker } from '../workers/worker.ts';
 import type { Inside } from './core.ts';
+import { mailWorkers } from './mailWorkers.ts';
 
 const refused = (doing: string, { rejected }: Rejection) => new Error(`${doing} was refused: ${rejected}`);
 
@@ -104,6 +105,7 @@ export const backgroundWorkers = (inside: Inside, bus: Bus): readonly Worker[] =
         if (isRejection(outcome)) throw refused('recording receipts', outcome);
       },
     }),
+    ...mailWorkers(inside),
     vaultTidier(parts),
   ];
 };

@@ -6,9 +6,11 @@ import { mongoAddress } from '../adapters/mongodb/address.ts';
 import { natsAddress } from '../adapters/nats/address.ts';
 import { isCommonPassword } from '../adapters/node/commonPasswords.ts';
 import { findKey, UnusableKey } from '../adapters/node/keyFiles.ts';
+import type { MailAccess } from '../commands/ports/mailer.ts';
 import { isRejection } from '../domain/decider.ts';
 import { emailNormalForm } from '../domain/emailAddress.ts';
 import { choosePassword } from '../domain/password.ts';
+import { readSmtpUrl } from './smtpUrl.ts';
 
 const port = z
   .string()
@@ -66,14 +68,6 @@ const password = z.string().transform((value, context) => {
   return z.NEVER;
 });
 
-const connection = (...schemes: string[]) =>
-  z
-    .string()
-    .refine(
-      (value) => schemes.some((scheme) => value.startsWith(`${scheme}://`)),
-      `must start with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
-    );
-
 /** What is wrong is told without its credentials. */
 const checked = (read: (value: string) => unknown) =>
   z.string().superRefine((value, context) => {
@@ -99,7 +93,7 @@ const variables = z.object({
     .default(''),
   KEYLEDGER_MONGODB: checked(mongoAddress).optional(),
   KEYLEDGER_NATS: checked(natsAddress).optional(),
-  KEYLEDGER_SMTP_URL: connection('smtp', 'smtps').optional(),
+  KEYLEDGER_SMTP_URL: z.string().optional(),
   KEYLEDGER_MASTER_KEY: z.string().optional(),
   KEYLEDGER_PEPPER: z.string().optional(),
   KEYLEDGER_ROLE: z.enum(['all', 'api', 'worker'], 'must be all, api or worker').default('all'),
@@ -171,6 +165,14 @@ const requireShared = (role: string, value: { readonly [name: string]: unknown }
   );
 };
 
+/** @throws ConfigurationError */
+const smtpOf = (text: string | undefined, pages: URL | undefined): MailAccess | null => {
+  if (text === undefined) return null;
+  const read = readSmtpUrl(text, pages?.hostname ?? null);
+  if (typeof read === 'string') throw new ConfigurationError(`KEYLEDGER_SMTP_URL: ${read}`);
+  return read;
+};
+
 const known = new Set([...Object.keys(variables.shape), ...fromFiles.map((name) => `${name}_FILE`)]);
 
 export type Configuration = ReturnType<typeof readConfiguration>;
@@ -192,8 +194,6 @@ export const readConfiguration = (environment: Environment) => {
     throw new ConfigurationError(`${String(issue?.path[0])}: ${issue?.message}`);
   }
   const value = parsed.data;
-  if (value.KEYLEDGER_SMTP_URL !== undefined)
-    throw new ConfigurationError('KEYLEDGER_SMTP_URL: this release sends no mail');
   if (value.KEYLEDGER_ROLE !== 'all') requireShared(value.KEYLEDGER_ROLE, value);
   if ((value.KEYLEDGER_ADMIN_EMAIL === undefined) !== (value.KEYLEDGER_ADMIN_PASSWORD === undefined))
     throw new ConfigurationError('KEYLEDGER_ADMIN_EMAIL and KEYLEDGER_ADMIN_PASSWORD go together: give both or none');
@@ -213,7 +213,7 @@ export const readConfiguration = (environment: Environment) => {
     eventStorePrefix: value.KEYLEDGER_EVENTSTORE_PREFIX,
     mongodb: value.KEYLEDGER_MONGODB ?? null,
     nats: value.KEYLEDGER_NATS ?? null,
-    smtpUrl: value.KEYLEDGER_SMTP_URL ?? null,
+    smtp: smtpOf(value.KEYLEDGER_SMTP_URL, value.KEYLEDGER_PUBLIC_URL),
     /** As they were given; adapters/node reads them. */
     keys: { KEYLEDGER_MASTER_KEY: value.KEYLEDGER_MASTER_KEY, KEYLEDGER_PEPPER: value.KEYLEDGER_PEPPER },
     role: value.KEYLEDGER_ROLE,

@@ -30,6 +30,7 @@ import { createListReader } from '../workers/listReader.ts';
 import { createProjector } from '../workers/projector.ts';
 import type { Configuration } from './configuration.ts';
 import type { Logger } from './log.ts';
+import { type MailSettings, noMail, wireMails } from './mail.ts';
 import type { Stores } from './stores.ts';
 
 export const environment = {
@@ -52,7 +53,12 @@ const snapshotTurn = (vault: Stores['vault'], processId: string, role: Configura
 export type Inside = ReturnType<typeof wireInside>;
 
 /** Everything over one set of stores that knows no HTTP and does not run by itself yet. */
-export const wireInside = (stores: Stores, log: Logger, role: Configuration['role'] = 'all') => {
+export const wireInside = (
+  stores: Stores,
+  log: Logger,
+  role: Configuration['role'] = 'all',
+  mail: MailSettings = noMail(),
+) => {
   const { store, vault, lists } = stores;
   const { clock, crypto, scheduler } = environment;
   const now = () => instant(clock.now());
@@ -111,7 +117,9 @@ export const wireInside = (stores: Stores, log: Logger, role: Configuration['rol
   const addresses = emailAddresses({ crypto, purposeKeys });
   const secrets = keySecrets(vault, boxes);
   const signingKeys = createSigningKeys({ ...environment, vault, boxes });
+  const mails = wireMails({ ...environment, vault, boxes, purposeKeys, folds }, mail);
   const commands = {
+    ...mails.commands,
     ...apiKeyCommands({ crypto, secrets }),
     ...userCommands({ addresses }),
     ...settingsCommands,
@@ -160,6 +168,8 @@ export const wireInside = (stores: Stores, log: Logger, role: Configuration['rol
     addresses,
     secrets,
     signingKeys,
+    mails,
+    pages: mail.pages,
     acknowledgements: vaultTable<Acknowledgement>(vault, acknowledgementKind),
     commands,
     request,

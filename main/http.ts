@@ -112,6 +112,7 @@ export const wireHttp = (
     sha256: crypto.sha256,
     sha256Hex: (text: string) => toHex(crypto.sha256(text)),
     secrets: inside.secrets,
+    mails: inside.mails,
     addresses: inside.addresses,
     ...historyOf(inside),
     lastUse: async (keyId: string) => inside.lastUse.of(keyId) ?? (await inside.useTable.get(keyId))?.value ?? null,

@@ -21,6 +21,7 @@ import { recoverAdministrator, removeUsedPassword } from './firstAdministrator.t
 import { completeFirstStart } from './firstStart.ts';
 import { wireHttp } from './http.ts';
 import { createLog, type Logger } from './log.ts';
+import { mailSettings } from './mail.ts';
 import { OperationError, type Operations } from './operations.ts';
 import { onceItAnswers } from './patience.ts';
 import { StartError } from './startError.ts';
@@ -132,7 +133,7 @@ const start = async (configuration: Configuration, role: Exclude<Role, 'restore'
     const hasher = hasherFor(stores);
     closing.push(hasher.close);
     for (const file of stores.madeKeys) log.info({ file }, 'made a key; keep a copy of it apart from the data');
-    const inside = wireInside(stores, log, role === 'tool' ? 'worker' : role);
+    const inside = wireInside(stores, log, role === 'tool' ? 'worker' : role, mailSettings(configuration));
     closing.push(() => inside.handler.flush());
     await inside.reader.open();
     const workers = await workersFor(role, inside, async () => {
@@ -186,6 +187,8 @@ const listen = async (running: Running, configuration: Configuration) => {
   await listening(server, configuration);
   const { port, address, family } = server.address() as AddressInfo;
   const host = family === 'IPv6' ? `[${address}]` : address;
+  // Where the port was left open, links in mails lead to the one that was found.
+  if (configuration.publicUrl === null) running.inside.pages.url = `http://${host}:${port}`;
   return {
     url: `http://${host}:${port}`,
     close: async () => {

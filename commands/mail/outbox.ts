@@ -42,7 +42,8 @@ export type Outbox = {
  * `waiting`: never tried. `later`: tried, to be tried again. `dead`: given up; an operator sees it. `taken`: by the server,
  * and not yet in the person's history. `sent`: that too. `dropped`: nobody was to get it any more.
  */
-export type MailStatus = 'waiting' | 'later' | 'dead' | 'taken' | 'sent' | 'dropped';
+export const mailStatuses = ['waiting', 'later', 'dead', 'taken', 'sent', 'dropped'] as const;
+export type MailStatus = (typeof mailStatuses)[number];
 
 // Stored shape of a row, sealed under its person; `ref` holds the status.
 export type OutboxRow = {
@@ -100,3 +101,32 @@ export const createOutbox = (deps: { table: OutboxTable; clock: Clock }): Outbox
     return result.put || result.current !== null;
   },
 });
+
+/** What operators do with mails that were given up. */
+export type MailQueue = {
+  /** It is tried again, for as long as a new one. @returns whether there was such a mail */
+  readonly retry: (id: string) => Promise<boolean>;
+  /** @returns whether there was such a mail */
+  readonly forget: (id: string) => Promise<boolean>;
+};
+
+export const createMailQueue = (deps: { table: OutboxTable; clock: Clock }): MailQueue => {
+  const dead = async (id: string) => {
+    const row = await deps.table.get(id);
+    return row?.ref === ('dead' satisfies MailStatus) ? row : null;
+  };
+  return {
+    retry: async (id) => {
+      const row = await dead(id);
+      if (row === null) return false;
+      const until = deps.clock.now() + triedMs;
+      const again = { ...row.value, until: instant(until), nextAt: null };
+      const options = { person: row.person, ref: 'waiting' satisfies MailStatus, expiresAt: until + keptMs };
+      return (await deps.table.put(id, again, row.version, options)).put;
+    },
+    forget: async (id) => {
+      const row = await dead(id);
+      return row !== null && (await deps.table.remove(id, row.version));
+    },
+  };
+};

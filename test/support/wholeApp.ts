@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createMemoryMailer } from '../../adapters/memory/mailer.ts';
 import { isCommonPassword } from '../../adapters/node/commonPasswords.ts';
 import { nodeCryptography } from '../../adapters/node/crypto.ts';
 import { type AppOptions, createApp } from '../../api/app.ts';
@@ -15,11 +16,14 @@ import { toHex } from '../../commands/encoding.ts';
 import type { Scheduler } from '../../commands/environment.ts';
 import { Failure } from '../../commands/failure.ts';
 import { keySecrets } from '../../commands/keySecrets.ts';
+import { createMails } from '../../commands/mail/mail.ts';
 import type { EventStore } from '../../commands/ports/eventStore.ts';
 import type { Lists } from '../../commands/ports/lists.ts';
+import type { MailAccess } from '../../commands/ports/mailer.ts';
 import { type Acknowledgement, acknowledgementKind } from '../../commands/receipts.ts';
 import { serviceTokenCommands } from '../../commands/serviceTokens.ts';
 import { settingsCommands } from '../../commands/settings.ts';
+import { createThrottling } from '../../commands/throttling.ts';
 import { vaultTable } from '../../commands/vaultTable.ts';
 import { isRejection } from '../../domain/decider.ts';
 import type { UserId } from '../../domain/ids.ts';
@@ -33,7 +37,7 @@ import { createIndexReader } from '../../workers/indexReader.ts';
 import { createListReader } from '../../workers/listReader.ts';
 import { createAccounts } from './accounts.ts';
 import { clientOf } from './client.ts';
-import { createBed, hurriedScheduler } from './commandBed.ts';
+import { createBed, hurriedScheduler, seededRandomness } from './commandBed.ts';
 import { withFaults } from './faultyEventStore.ts';
 import { everyList, projectorOver } from './listsBed.ts';
 
@@ -65,7 +69,12 @@ const untilWoken: Scheduler = {
  * projector. A caller is signed in by their id alone: signing in has tests of its own. Time stands still.
  */
 export const startWholeApp = async (
-  options: { readonly projections?: readonly Projection[]; readonly trustedProxies?: readonly string[] } = {},
+  options: {
+    readonly projections?: readonly Projection[];
+    readonly trustedProxies?: readonly string[];
+    /** As if by the environment. */
+    readonly mailServer?: MailAccess;
+  } = {},
 ) => {
   const bed = createBed();
   const { clock, vault } = bed;
@@ -161,8 +170,22 @@ export const startWholeApp = async (
   };
 
   const secrets = keySecrets(vault, accounts.boxes);
+  const mailer = createMemoryMailer();
+  const mails = createMails({
+    ...accounts,
+    vault,
+    crypto,
+    clock,
+    scheduler: untilWoken,
+    randomness: seededRandomness('mails'),
+    throttling: createThrottling({ vault, crypto, purposeKeys: accounts.purposeKeys }),
+    mailer,
+    fromEnvironment: options.mailServer ?? null,
+    publicUrl: () => 'https://keys.example.com',
+  });
   const commands = {
     ...accounts.commands,
+    ...mails.commands,
     ...settingsCommands,
     ...serviceTokenCommands({ crypto }),
     ...auditCommands,
@@ -176,6 +199,7 @@ export const startWholeApp = async (
     now,
     load,
     secrets,
+    mails,
     addresses: emailAddresses({ crypto, purposeKeys: accounts.purposeKeys }),
     folds,
     codec,
@@ -234,6 +258,9 @@ export const startWholeApp = async (
     bed,
     commands,
     acknowledgements,
+    mails,
+    /** Holds every mail that was sent. */
+    mailer,
     projector,
     reader,
     routes,
