@@ -34,7 +34,14 @@ s('idmp · preset name: idmp', ({ of }) => assertPreset(of, 'idmp'));
 
 s('idmp · keys available: on', async ({ of }) => {
   assert.equal((await of.me(of.member)).features.apiKeys, { visible: true, canCreate: true, why: null });
-  assert.is(await of.verify((await of.make(of.member, title())).key), 'valid');
+  const [first, second] = [await of.make(of.member, title()), await of.make(of.member, title())];
+  assert.is(await of.verify(second.key), 'valid');
+  const { items } = (await of.member.client.get('/v1/api-keys')).body;
+  assert.equal(
+    items.map(({ id }: { id: string }) => id),
+    [second.id, first.id],
+    'the list is in reverse order of creation',
+  );
 });
 
 s('idmp · who may make keys: every signed-in user, and nobody else', async ({ of }) => {
