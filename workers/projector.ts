@@ -60,6 +60,8 @@ const idleMs = 500;
 /** Builds may be made and dropped by other processes. */
 const lookAgainMs = 2_000;
 const mostDifferences = 1_000;
+/** Whoever fills the list at full speed moves it under whoever lets a stream go. */
+const mostTries = 100;
 
 /** A build with its own place in line: what operators ask of it and what the log brings do not meet. */
 type Line = {
@@ -239,35 +241,49 @@ export const createProjector = (parts: ProjectorParts): Projector => {
       signal.addEventListener('abort', end, { once: true });
     });
 
-  /** The build that answers, or will: the only one that operators let streams go in. */
+  /** The build that answers, or will, as it stands now: the only one that operators let streams go in. */
   const currentLine = async (list: string): Promise<Line> => {
     if (!byName.has(list)) throw new UnknownList(list);
     await alone(look);
-    const line =
-      lines.find(({ filling: { build } }) => build.list === list && build.current) ??
-      lines.find(({ filling: { build } }) => build.list === list);
+    const builds = await lists.builds();
+    const mine = lines.filter(({ filling: { build } }) => build.list === list);
+    const isCurrent = ({ filling }: Line) => builds.some(({ id, current }) => id === filling.build.id && current);
+    const line = mine.find(isCurrent) ?? mine[0];
     if (line === undefined) throw new UnknownList(list);
     return line;
   };
 
+  const parkedIn = async (buildId: string, stream: string): Promise<ParkedStream | null> =>
+    (await lists.parked(buildId)).find((entry) => entry.stream === stream) ?? null;
+
   const resume = async (list: string, stream: string, skipped: number | null): Promise<boolean> => {
-    const line = await currentLine(list);
-    return queued(line, async () => {
-      const parked = (await lists.parked(line.filling.build.id)).find((entry) => entry.stream === stream);
-      if (parked === undefined || (skipped !== null && parked.revision !== skipped)) return parked === undefined;
-      const done = await goOn(store, line.filling, parked, skipped !== null, (events) =>
-        openBatch(codec, events, needOf),
-      );
+    let skip = skipped !== null;
+    for (let tries = 0; tries < mostTries; tries += 1) {
+      const line = await currentLine(list);
+      const resumed = await queued(line, async () => {
+        // As the store has it: this process may not be the one that fills the list.
+        const build = (await lists.builds()).find(({ id }) => id === line.filling.build.id);
+        const parked = build && (await parkedIn(build.id, stream));
+        if (!build) return 'moved';
+        if (!parked) return 'resumed';
+        // It went past the event that was to be skipped in a try before: the rest is nobody's to skip.
+        if (tries > 0 && parked.revision !== skipped) skip = false;
+        else if (skipped !== null && parked.revision !== skipped) return 'parked';
+        const { filling } = await lineOf(build, line.filling.projection);
+        return goOn(store, filling, parked, skip, (events) => openBatch(codec, events, needOf));
+      });
       tellMoved();
-      return done;
-    });
+      if (resumed !== 'moved') return resumed === 'resumed';
+    }
+    return false;
   };
 
   const rebuild: Projector['rebuild'] = async (list, progress, signal) => {
     const { projection } = (await currentLine(list)).filling;
     const builds = await lists.builds();
     const beside = builds.find(
-      (build) => build.list === list && build.version === projection.schema.version && !build.current,
+      ({ list: of, version, current, complete }) =>
+        of === list && version === projection.schema.version && !current && !complete,
     );
     const target = builds.find((build) => build.list === list && build.current)?.checkpoint?.position ?? null;
     const { id } = beside ?? (await lists.createBuild(projection.schema, false));
@@ -338,7 +354,7 @@ export const createProjector = (parts: ProjectorParts): Projector => {
     },
     parkedAt: async (list, stream) => {
       const { build } = (await currentLine(list)).filling;
-      return (await lists.parked(build.id)).find((entry) => entry.stream === stream) ?? null;
+      return parkedIn(build.id, stream);
     },
     retry: (list, stream) => resume(list, stream, null),
     skip: (list, stream, revision) => resume(list, stream, revision),

@@ -83,6 +83,7 @@ export const createMemoryLists = (): Lists => {
     apply: async (buildId, batch) => {
       const list = filling(buildId);
       if (!sameCheckpoint(list.checkpoint, batch.after)) return false;
+      if (!batch.waiting.every((stream) => list.parked.has(stream))) return false;
       applyBatch(list, batch);
       return true;
     },

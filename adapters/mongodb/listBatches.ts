@@ -51,6 +51,8 @@ export const batchesOf = (db: Db, builds: Collection<BuildDocument>) => {
     if (build === null) return null;
     // Somebody else has decided on another one already.
     if (build.pending !== null || !sameCheckpoint(build.checkpoint, batch.after)) return false;
+    const { parked } = build;
+    if (!batch.waiting.every((waiting) => parked.some(({ stream }) => stream === waiting))) return false;
 
     const changes = batch.applied.flatMap((event) => event.changes);
     const writes = changes.length === 0 ? [] : await writesOf(schema, documentsOf(build), changes);

@@ -81,6 +81,7 @@ export const handlers = (db: DatabaseSync): Handler<ListsCommand, ListsAnswer> =
   const moveBuild = db.prepare('UPDATE builds SET position = ?, eventId = ? WHERE number = ?');
   const deleteBuild = db.prepare('DELETE FROM builds WHERE number = ?');
   const unparkAll = db.prepare('DELETE FROM parked WHERE build = ?');
+  const isParked = db.prepare('SELECT 1 FROM parked WHERE build = ? AND stream = ?');
   const unpark = db.prepare('DELETE FROM parked WHERE build = ? AND stream = ?');
   const park = db.prepare(
     'INSERT OR REPLACE INTO parked (build, stream, revision, position, eventId, error, since) VALUES (?, ?, ?, ?, ?, ?, ?)',
@@ -136,8 +137,10 @@ export const handlers = (db: DatabaseSync): Handler<ListsCommand, ListsAnswer> =
     blanked = true;
   };
 
-  const apply = (row: BuildRow, { after, checkpoint, applied, park: parked, unpark: freed }: Batch): boolean => {
+  const apply = (row: BuildRow, batch: Batch): boolean => {
+    const { after, waiting, checkpoint, applied, park: parked, unpark: freed } = batch;
     if (!same(toBuild(row).checkpoint, after)) return false;
+    if (!waiting.every((stream) => isParked.get(row.number, stream) !== undefined)) return false;
     const { table, writer } = writerOf(row);
     writer.begin();
     for (const { changes } of applied) {

@@ -48,6 +48,8 @@ export type ParkedStream = {
 export type Batch = {
   /** Where the build must stand; else nothing is applied. */
   readonly after: Checkpoint | null;
+  /** Streams that must be parked there, because events of theirs were passed over; else nothing is applied. */
+  readonly waiting: readonly string[];
   readonly checkpoint: Checkpoint;
   readonly applied: readonly Applied[];
   readonly park: readonly ParkedStream[];
@@ -102,7 +104,7 @@ export type Lists = {
   readonly dropBuild: (buildId: string) => Promise<void>;
   readonly markComplete: (buildId: string) => Promise<void>;
 
-  /** Documents, checkpoint and parked streams move together. False: the build does not stand at `after`; nothing was applied. */
+  /** Documents, checkpoint and parked streams move together. False: the build is not as `after` and `waiting` say; nothing was applied. */
   readonly apply: (buildId: string, batch: Batch) => Promise<boolean>;
   /** Volatile fields of documents that are there, outside the log's order. */
   readonly patch: (

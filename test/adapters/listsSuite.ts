@@ -28,6 +28,7 @@ export const batch = (n: number, changes: readonly Change[], more: Partial<Batch
   applied: [{ stream: 's', revision: n - 1, changes }],
   park: [],
   unpark: [],
+  waiting: [],
   ...more,
 });
 
@@ -220,6 +221,18 @@ export const listsBehaviours = (
     assert.equal(await lists.parked(build.id), [parked('t', 4), parked('s', 6)]);
     await lists.apply(build.id, batch(3, [set('a', {})], { unpark: ['t', 'unknown'] }));
     assert.equal(await lists.parked(build.id), [parked('s', 6)]);
+  });
+
+  test('takes no batch that passes over events of a stream which waits no longer', async () => {
+    await lists.apply(build.id, batch(1, [], { park: [parked('s', 0), parked('t', 0)] }));
+    assert.is(await lists.apply(build.id, batch(2, [set('a', {})], { waiting: ['s', 't'] })), true);
+    // Somebody lets it go, with the build where it is.
+    const letGo = { after: checkpoint(2), checkpoint: checkpoint(2), waiting: ['s'], unpark: ['s'] };
+    assert.is(await lists.apply(build.id, batch(3, [], letGo)), true);
+    assert.is(await lists.apply(build.id, batch(3, [set('b', {})], { waiting: ['t', 's'] })), false);
+    assert.is(await lists.get(build.id, 'b'), null);
+    assert.equal((await lists.builds()).find(({ id }) => id === build.id)?.checkpoint, checkpoint(2));
+    assert.is(await lists.apply(build.id, batch(3, [set('b', {})], { waiting: ['t'] })), true);
   });
 
   test('patches volatile fields of documents that are there, which a later set leaves', async () => {

@@ -183,6 +183,38 @@ test('an operator lets one event pass, and what follows it is applied', async ()
   assert.equal(await documentsOf(bed.lists, 'users'), await documentsOf(without.lists, 'users'));
 });
 
+test('an operator at one process lets a stream go that another process fills, and it stays let go', async () => {
+  const { bed, core } = await bedWith(someWorld(60));
+  const stored = (await bed.store.readAll(null, 1000)).events;
+  const broken = stored.find(({ stream, revision }) => stream.startsWith('user-') && revision === 1)!;
+  const projections = [breaking((id) => id === broken.id), auditEventsList];
+  const filling = projectorOver(bed, core, { projections });
+  const operators = projectorOver(bed, bed.process(), { projections });
+  await filling.catchUp();
+  // It looks before the list moves on, and again after.
+  assert.is((await operators.parkedAt('users', broken.stream))!.revision, 1);
+  assert.is(await operators.retry('users', broken.stream), false, 'it fails again');
+  const owner = broken.stream.replace('user-', '');
+  const edit = async (group: string) => {
+    const { events } = await bed.store.readStream(broken.stream, 0, 1000);
+    const event = { id: crypto.randomUUID(), type: 'GroupsAssigned', data: { groups: [group] } } as const;
+    const { at, correlationId, causationId, requestId, policyRevision } = events[0]!.metadata;
+    const envelope = { at, correlationId, causationId, requestId, policyRevision, ip: null, userAgent: null };
+    const actor = { kind: 'worker', id: null } as const;
+    const [sealed] = await core.codec.seal(broken.stream, [event], { ...envelope, actor, reason: null });
+    assert.ok((await bed.store.append(broken.stream, events.length - 1, [sealed!.toAppend])).appended);
+  };
+  await edit('one');
+  await filling.catchUp();
+  assert.is(await operators.skip('users', broken.stream, 1), true);
+  assert.is(await operators.parkedAt('users', broken.stream), null);
+  await edit('two');
+  await filling.catchUp();
+  assert.is(await operators.parkedAt('users', broken.stream), null, 'the next event finds it let go');
+  const document = (await documentsOf(bed.lists, 'users')).find(({ id }) => id === owner);
+  assert.equal(document?.groups, ['two']);
+});
+
 test('an event that cannot be read parks its stream in the lists that open it; sealed lists go on', async () => {
   const { bed, core } = await bedWith(someWorld(30));
   await bed.store.append('user-u1', (await bed.store.readStream('user-u1', 0, 500)).events.length - 1, [
@@ -316,6 +348,7 @@ test('verify replays the log and reports every field that differs, and nothing v
     ],
     park: [],
     unpark: [],
+    waiting: [],
   });
   const { differences, count } = await projector.verify('apiKeys', () => {}, never);
   assert.is(count, 3);

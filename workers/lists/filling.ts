@@ -6,6 +6,9 @@ import { documentsOf } from './documents.ts';
 import type { BatchEvent } from './openedBatch.ts';
 import { type Parked, planOf } from './plan.ts';
 
+/** `resumed`: as asked. `parked`: what it waits with failed again. `moved`: somebody else has moved the build, load it anew. */
+export type Resumed = 'resumed' | 'parked' | 'moved';
+
 /** One build of a list while it is being filled. Its calls come one after the other. */
 export type Filling = {
   readonly build: Build;
@@ -15,10 +18,9 @@ export type Filling = {
   readonly advance: (events: readonly BatchEvent[]) => Promise<boolean>;
   /**
    * The next events that a parked stream waits with, in order, none beyond the checkpoint. `last`: with them it has
-   * caught up and is let go. What fails parks it there again; then, and where somebody else has moved the build, the
-   * answer is false.
+   * caught up and is let go. What fails parks it there again.
    */
-  readonly resume: (stream: ParkedStream, events: readonly BatchEvent[], last: boolean) => Promise<boolean>;
+  readonly resume: (stream: ParkedStream, events: readonly BatchEvent[], last: boolean) => Promise<Resumed>;
 };
 
 export const fillingOf = async (
@@ -32,8 +34,8 @@ export const fillingOf = async (
   let parked = await parkedIn(lists, build.id);
 
   const fed = async (events: readonly BatchEvent[], to: Checkpoint): Promise<boolean> => {
-    const { applied, park } = await planOf(projection, events, parked, documents, clock);
-    const batch = { after: checkpoint, checkpoint: to, applied, park: [...park.values()], unpark: [] };
+    const { applied, park, waiting } = await planOf(projection, events, parked, documents, clock);
+    const batch = { after: checkpoint, waiting, checkpoint: to, applied, park: [...park.values()], unpark: [] };
     if (!(await lists.apply(build.id, batch))) return false;
     checkpoint = to;
     for (const [stream, entry] of park) if (!parked.has(stream)) parts.onParked?.(entry);
@@ -69,21 +71,23 @@ export const fillingOf = async (
     return true;
   };
 
-  const resumeOnce = async (stream: ParkedStream, events: readonly BatchEvent[], last: boolean): Promise<boolean> => {
+  const resumeOnce = async (stream: ParkedStream, events: readonly BatchEvent[], last: boolean): Promise<Resumed> => {
     const others = new Map(parked);
     others.delete(stream.stream);
-    const { applied, park } = await planOf(projection, events, others, documents, clock);
+    const { applied, park, waiting } = await planOf(projection, events, others, documents, clock);
     const failed = park.get(stream.stream);
     const waits = failed ?? (last ? null : movedBehind(stream, events));
     const done = await lists.apply(build.id, {
       after: checkpoint,
+      waiting: [...waiting, stream.stream],
       checkpoint: checkpoint!,
       applied,
       park: waits ? [waits] : [],
       unpark: waits ? [] : [stream.stream],
     });
     parked = await parkedIn(lists, build.id);
-    return done && failed === undefined;
+    if (!done) return 'moved';
+    return failed === undefined ? 'resumed' : 'parked';
   };
 
   const resume: Filling['resume'] = async (stream, events, last) => {
@@ -96,9 +100,10 @@ export const fillingOf = async (
       if (events.length <= 1) return resumeOnce(stream, [{ stored: events[0]!.stored, refused: error }], last);
     }
     for (const [index, event] of events.entries()) {
-      if (!(await resume(stream, [event], last && index === events.length - 1))) return false;
+      const resumed = await resume(stream, [event], last && index === events.length - 1);
+      if (resumed !== 'resumed') return resumed;
     }
-    return true;
+    return 'resumed';
   };
 
   return {

@@ -1,6 +1,6 @@
 import type { EventStore } from '../../commands/ports/eventStore.ts';
 import type { ParkedStream } from '../../commands/ports/lists.ts';
-import type { Filling } from './filling.ts';
+import type { Filling, Resumed } from './filling.ts';
 import type { BatchEvent } from './openedBatch.ts';
 
 const pageSize = 500;
@@ -9,7 +9,7 @@ const pageSize = 500;
  * Lets a parked stream go on: everything it waits with, up to where the list stands. `skip`: without the event that it
  * is parked at.
  * @param prepare opens the events of one page
- * @returns false: it is parked still, there or further on
+ * @returns `moved`, too, where some of it was applied already
  */
 export const goOn = async (
   store: EventStore,
@@ -17,9 +17,9 @@ export const goOn = async (
   parked: ParkedStream,
   skip: boolean,
   prepare: (events: Awaited<ReturnType<EventStore['readStream']>>['events']) => Promise<readonly BatchEvent[]>,
-): Promise<boolean> => {
+): Promise<Resumed> => {
   const until = filling.checkpoint()?.position;
-  if (until === undefined) return false;
+  if (until === undefined) return 'parked';
   let at = parked;
   for (;;) {
     const page = await store.readStream(parked.stream, at.revision, pageSize);
@@ -30,8 +30,8 @@ export const goOn = async (
     const events = opened.map((event) =>
       skip && event.stored.id === parked.eventId ? { ...event, skipped: true } : event,
     );
-    if (!(await filling.resume(at, events, last))) return false;
-    if (last) return true;
+    const resumed = await filling.resume(at, events, last);
+    if (last || resumed !== 'resumed') return resumed;
     at = { ...at, revision: due.at(-1)!.revision + 1 };
   }
 };

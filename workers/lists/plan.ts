@@ -9,11 +9,16 @@ import type { BatchEvent } from './openedBatch.ts';
 export type Parked = ReadonlyMap<string, ParkedStream>;
 
 /** What events change, and which streams have to wait because of them. */
-export type Plan = { readonly applied: readonly Applied[]; readonly park: Parked };
+export type Plan = {
+  readonly applied: readonly Applied[];
+  readonly park: Parked;
+  /** Which waited already, with events passed over because of it. */
+  readonly waiting: readonly string[];
+};
 
 /**
- * Applies a projection. A stream that waits already is put down again, as it is: were it let go by somebody at this very
- * moment, these events would otherwise be missed.
+ * Applies a projection. Of a stream that waits already the events are passed over, which is right only as long as it
+ * does: were it let go by somebody at this very moment, they would be missed.
  * @param clock for `since` of what is parked
  */
 export const planOf = async (
@@ -25,12 +30,13 @@ export const planOf = async (
 ): Promise<Plan> => {
   await documents.fetch(readsOf(projection, events));
   const park = new Map<string, ParkedStream>();
+  const waiting = new Set<string>();
   const applied: Applied[] = [];
   for (const event of events) {
     const { stream, revision } = event.stored;
-    const waiting = park.get(stream) ?? parked.get(stream);
-    if (waiting !== undefined) {
-      park.set(stream, waiting);
+    if (park.has(stream)) continue;
+    if (parked.has(stream)) {
+      waiting.add(stream);
       continue;
     }
     try {
@@ -41,7 +47,7 @@ export const planOf = async (
       park.set(stream, parkedAt(event, error, clock));
     }
   }
-  return { applied, park };
+  return { applied, park, waiting: [...waiting] };
 };
 
 const changesOf = (projection: Projection, event: BatchEvent, documents: Documents): readonly Change[] => {

@@ -176,7 +176,7 @@ pages('are paged through in every sort, and found by every filter', async () => 
   const changes = all.map(({ id, ...fields }) => ({ op: 'set' as const, id, fields }));
   const to = { position: '1', eventId: 'e' };
   const applied = [{ stream: 's', revision: 0, changes }];
-  assert.ok(await lists.apply(build.id, { after: null, checkpoint: to, applied, park: [], unpark: [] }));
+  assert.ok(await lists.apply(build.id, { after: null, checkpoint: to, applied, park: [], unpark: [], waiting: [] }));
 
   for (const column of Object.values(keySorts)) {
     for (const descending of [false, true]) {

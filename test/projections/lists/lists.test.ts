@@ -70,6 +70,7 @@ test('applying every event twice changes nothing', () =>
               applied: [{ stream: event.stream, revision: event.revision, changes }],
               park: [],
               unpark: [],
+              waiting: [],
             });
             return documentsOf(bed.lists, projection.schema.name);
           };
