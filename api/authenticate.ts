@@ -26,6 +26,8 @@ export type Credentials = {
   /** @throws Failure where the index is not proven within its bound: nobody is let in on old knowledge */
   readonly requireProven: () => void;
   readonly owner: (userId: UserId) => OwnerRights | null;
+  /** Reads the log to its end once more. */
+  readonly catchUp: () => Promise<void>;
   /** Looks up and touches. */
   readonly session: (token: string) => Promise<LiveSession | null>;
   /** By the key's text; null where verification says anything but valid. @param ip of the caller, for its last use */
@@ -67,10 +69,18 @@ export const cookieOf = (headers: IncomingHttpHeaders, name: string): string | n
   return null;
 };
 
+/** The session is of a time that this process has not read of yet: another one has just begun it, or carried it on. */
+const isAhead = (session: LiveSession, owner: OwnerRights | null): boolean =>
+  owner === null || session.ownerEpoch > owner.ownerEpoch || session.sessionEpoch > owner.sessionEpoch;
+
 const bySession = async (token: string, from: Credentials): Promise<Person | null> => {
   const session = await from.session(token);
   if (session === null) return null;
   from.requireProven();
+  if (isAhead(session, from.owner(session.userId))) {
+    await from.catchUp();
+    from.requireProven();
+  }
   const owner = from.owner(session.userId);
   if (owner === null || !owner.active) return null;
   if (owner.ownerEpoch !== session.ownerEpoch || owner.sessionEpoch !== session.sessionEpoch) return null;

@@ -29,7 +29,14 @@ const dropCachesOf =
 
 /** What runs by itself in a process that leaves the rest to others. */
 export const frontWorkers = (inside: Inside): readonly Worker[] => [
-  erasureWatcher({ ...inside.parts, dropCaches: dropCachesOf(inside) }),
+  erasureWatcher({
+    ...inside.parts,
+    dropCaches: dropCachesOf(inside),
+    isKeyDestroyed: async (userId) => {
+      inside.core.keys.drop(userId);
+      return (await inside.core.keys.find(userId)) === null;
+    },
+  }),
   lastUseFlusher({ ...inside.parts, lastUse: inside.lastUse }),
 ];
 

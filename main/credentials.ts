@@ -22,6 +22,7 @@ export const credentialsOf = (inside: Inside, sessions: Sessions, cookieName: st
       const owner = index().owner(userId);
       return owner && { ...owner, active: owner.status === 'active', permissions: permissionSet(owner.permissions) };
     },
+    catchUp: async () => void (await inside.reader.prove()),
     session: (token) => sessions.find(token),
     key: (text, ip) => {
       const hash = crypto.sha256(text);

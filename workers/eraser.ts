@@ -33,12 +33,31 @@ export const eraser = (
 
 /**
  * In every process that does not run the eraser: forgets what it remembers of who was erased elsewhere. It begins where
- * the eraser stands, for nobody erased before that can have come into this process's memory.
+ * the eraser stands, for nobody erased before that can have come into this process's memory. As long as the person's key
+ * is still there it may be read again, and what was forgotten remembered: so it forgets until the key is gone.
  */
-export const erasureWatcher = (parts: FollowParts & { readonly dropCaches: (userId: UserId) => void }): Worker =>
-  follow(parts, {
+export const erasureWatcher = (
+  parts: FollowParts & {
+    readonly dropCaches: (userId: UserId) => void;
+    /** As the vault has it. */
+    readonly isKeyDestroyed: (userId: UserId) => Promise<boolean>;
+  },
+): Worker => {
+  const erasing = new Set<UserId>();
+  return follow(parts, {
     name: 'erasure-watcher',
     types: ['UserErased'],
     checkpoint: { read: effectCheckpoint(parts.vault, name).read, advance: async () => {} },
-    handle: async (event) => parts.dropCaches(idInStream(event.stream)),
+    handle: async (event) => {
+      const userId = idInStream(event.stream);
+      parts.dropCaches(userId);
+      erasing.add(userId);
+    },
+    tick: async () => {
+      for (const userId of erasing) {
+        if (await parts.isKeyDestroyed(userId)) erasing.delete(userId);
+        parts.dropCaches(userId);
+      }
+    },
   });
+};

@@ -15,6 +15,7 @@ const credentials = (own: Partial<Credentials> = {}) => {
   const from: Credentials = {
     cookieName: 'keyledger',
     requireProven: () => {},
+    catchUp: async () => {},
     owner: () => ({ ...rights, mustChangePassword: false }),
     session: async (token) => (token === 'cookie' ? { id: 's1', userId: 'u1', ownerEpoch: 1, sessionEpoch: 2 } : null),
     key: (text, ip) => {
@@ -68,6 +69,29 @@ who('a session of an epoch that is over, or of somebody turned off, is nobody', 
   assert.is(await kind({ cookie }, owner({ sessionEpoch: 3 })), 'nobody');
   assert.is(await kind({ cookie }, owner({ active: false })), 'nobody');
   assert.is(await kind({ cookie }, { owner: () => null }), 'nobody');
+});
+
+who('a session that another process has just begun or carried on is known once the log is read', async () => {
+  for (const before of [null, { sessionEpoch: 1 }, { ownerEpoch: 0 }]) {
+    let read = 0;
+    const known = { ...rights, mustChangePassword: false };
+    const own = {
+      owner: () => (read > 0 ? known : before && { ...known, ...before }),
+      catchUp: async () => {
+        read += 1;
+      },
+    };
+    assert.is(await kind({ cookie }, own), 'session');
+    assert.is(read, 1);
+  }
+});
+
+who('for a session that is over nothing is read', async () => {
+  const catchUp = () => {
+    throw new Error('it was read');
+  };
+  const owner = () => ({ ...rights, mustChangePassword: false, sessionEpoch: 3 });
+  assert.is(await kind({ cookie }, { owner, catchUp }), 'nobody');
 });
 
 who('nobody is let in on knowledge that is not proven', async () => {

@@ -29,6 +29,7 @@ const slowCall = () => {
   const credentials: Credentials = {
     cookieName: 'keyledger',
     requireProven: () => {},
+    catchUp: async () => {},
     owner: () => owner,
     session: async () => {
       asked();

@@ -76,6 +76,7 @@ export const startTestApp = async (options: { readonly publicUrl?: string } = {}
   const credentials: Credentials = {
     cookieName: cookies.session,
     requireProven: () => {},
+    catchUp: async () => {},
     owner: (userId) => {
       const owner = index.owner(userId);
       return owner && { ...owner, active: owner.status === 'active', permissions: permissions(owner.permissions) };

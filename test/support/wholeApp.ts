@@ -154,6 +154,7 @@ export const startWholeApp = async (
   const credentials: Credentials = {
     cookieName: cookies.session,
     requireProven: () => void index(),
+    catchUp: async () => void (await reader.prove()),
     owner: (userId) => {
       const owner = index().owner(userId);
       return owner && { ...owner, active: owner.status === 'active', permissions: permissions(owner.permissions) };
@@ -210,7 +211,7 @@ export const startWholeApp = async (
     projector,
     reader,
     clock,
-    scheduler: hurriedScheduler(clock),
+    scheduler: untilWoken,
     cursors: createCursors(crypto, accounts.purposeKeys('cursors')),
     asOf: () => ({ position: reader.position(), lagMs: 0 }),
     sessions,
