@@ -9,7 +9,10 @@ const root = encodeURIComponent(secret('mongodb-root-password'));
 const connected = () => {
   for (let tries = 120; ; tries--) {
     try {
-      return connect(`mongodb://root:${root}@mongodb:27017/admin?directConnection=true`);
+      // Asked at once: mongosh tells only then, and in here, that nobody is there.
+      const database = connect(`mongodb://root:${root}@mongodb:27017/admin?directConnection=true`);
+      database.adminCommand({ ping: 1 });
+      return database;
     } catch (error) {
       if (tries === 0) throw error;
       sleep(1000);
