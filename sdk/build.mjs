@@ -1,6 +1,6 @@
-// Compiles src/ twice, as ES modules and as CommonJS, with the types of each: `npm run build -w sdk`.
+// Compiles src/ to CommonJS, with a door for ES modules: one verifier, however it is imported. `npm run build -w sdk`
 import { spawnSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,32 +8,25 @@ import { fileURLToPath } from 'node:url';
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 const dist = join(folder, 'dist');
+const made = join(dist, 'types');
 
 const compile = (...options) => {
-  const { status } = spawnSync(process.execPath, [tsc, '--project', folder, '--noEmit', 'false', ...options], {
-    stdio: 'inherit',
-  });
+  const args = [tsc, '--project', folder, '--noEmit', 'false', ...options];
+  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
 };
 
+const commonJs = ['--module', 'commonjs', '--moduleResolution', 'bundler', '--verbatimModuleSyntax', 'false'];
+
 rmSync(dist, { recursive: true, force: true });
-for (const [form, type, ...options] of [
-  ['esm', 'module'],
-  [
-    'cjs',
-    'commonjs',
-    '--module',
-    'commonjs',
-    '--moduleResolution',
-    'bundler',
-    '--verbatimModuleSyntax',
-    'false',
-    '--esModuleInterop',
-  ],
-]) {
-  const out = join(dist, form);
-  // Comments are for people who read types; what runs is smaller without them.
-  compile('--outDir', out, '--removeComments', ...options);
-  compile('--outDir', out, '--declaration', '--emitDeclarationOnly', ...options);
-  writeFileSync(join(out, 'package.json'), `{"type":"${type}"}\n`);
+// Comments are for people who read types; what runs is smaller without them.
+compile('--outDir', join(dist, 'cjs'), '--removeComments', ...commonJs, '--esModuleInterop');
+compile('--outDir', made, '--declaration', '--emitDeclarationOnly');
+mkdirSync(join(dist, 'esm'));
+for (const name of ['index', 'types', 'errors']) {
+  const text = readFileSync(join(made, `${name}.d.ts`), 'utf8').replaceAll(".ts';", ".js';");
+  for (const form of ['cjs', 'esm']) writeFileSync(join(dist, form, `${name}.d.ts`), text);
 }
+rmSync(made, { recursive: true });
+writeFileSync(join(dist, 'cjs/package.json'), '{"type":"commonjs"}\n');
+writeFileSync(join(dist, 'esm/index.js'), "export { createVerifier, VerifierUnavailable } from '../cjs/index.js';\n");

@@ -1,16 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
-import type { Question } from './core/core.ts';
 import { VerifierUnavailable } from './errors.ts';
-import type { InvalidKey, ValidKey } from './shapes.ts';
+import type { InvalidKey, Middleware, Needs, Question, ValidKey } from './types.ts';
 
 type Verify = (key: string, question: Question) => Promise<ValidKey | InvalidKey>;
-
-/** Which scopes a call needs, all of them; each `application:action`. */
-export type Needs = { readonly scopes?: readonly string[] };
-
-/** A request that was let through. */
-export type Guarded = { keyledger?: ValidKey };
 
 type Refusal = {
   readonly status: number;
@@ -99,8 +91,8 @@ const one = (header: string | string[] | undefined): string | null =>
 
 /** For Express, and any other that calls `(request, response, next)`: what is not let through is answered here. */
 export const expressGuard =
-  (verify: Verify, needs: Needs) =>
-  (request: IncomingMessage & Guarded & { readonly ip?: string | undefined }, response: ServerResponse, next: Next) => {
+  (verify: Verify, needs: Needs): Middleware =>
+  (request, response, next) => {
     const { headers, socket } = request;
     const key = keyIn(headers.authorization ?? null, one(headers['x-api-key']));
     // Express knows which proxies to believe; without it, the socket is all there is.
@@ -116,8 +108,6 @@ export const expressGuard =
       })
       .catch(next);
   };
-
-type Next = (error?: unknown) => void;
 
 /** For servers that take a Request: the key that was let through, or the Response that refuses it. */
 export const fetchGuard = async (

@@ -1,87 +1,29 @@
 import crypto from 'node:crypto';
 import { hostname } from 'node:os';
-import { createCore, type Question, type State } from './core/core.ts';
+import { createCore } from './core/core.ts';
 import { VerifierUnavailable } from './errors.ts';
-import { checkScopes, expressGuard, fetchGuard, type Needs } from './guard.ts';
-import type { InvalidKey, RevocationMessage, ValidKey } from './shapes.ts';
+import { checkScopes, expressGuard, fetchGuard } from './guard.ts';
 import { createCall } from './transport/http.ts';
-import { createNatsFollow, type NatsFeed } from './transport/nats.ts';
+import { createNatsFollow } from './transport/nats.ts';
 import { createSseFollow } from './transport/sse.ts';
+import type { Verifier, VerifierOptions } from './types.ts';
 
 export type { UnavailableCode } from './errors.ts';
-export type { Guarded } from './guard.ts';
-export type { InvalidKey, NatsFeed, Needs, Question, RevocationMessage, State, ValidKey };
+export type {
+  Guarded,
+  InvalidKey,
+  Middleware,
+  NatsFeed,
+  Needs,
+  Question,
+  RevocationMessage,
+  State,
+  Status,
+  ValidKey,
+  Verifier,
+  VerifierOptions,
+} from './types.ts';
 export { VerifierUnavailable };
-
-export type VerifierOptions = {
-  /** Where Keyledger answers, for instance `https://keys.example.com`. */
-  readonly url: string | URL;
-  /** A service token with the permissions `verify` and `revocations:read`. */
-  readonly token: string;
-  /** What this service is called: it names this process among others with the same token. */
-  readonly name?: string;
-  /** Names this process exactly, where its name, host and process id would not do: 1 to 128 visible ASCII characters. */
-  readonly instance?: string;
-  /** How revocations come: `'sse'`, over the same server, or by NATS, which needs the package `nats`. */
-  readonly feed?: 'sse' | NatsFeed;
-  /** Keys remembered at most; 100,000. */
-  readonly cacheSize?: number;
-  /** For how long memory may say yes without a word from a server that does not answer: milliseconds; 15,000. */
-  readonly maxSilenceMs?: number;
-  /** Whether there may be keys that were imported: then no text is malformed before it was asked for. */
-  readonly importedKeys?: boolean;
-};
-
-export type Status = {
-  /** `live`: memory says yes. `catching-up`: every use asks the server. `stale`: nobody can tell. */
-  readonly state: State;
-  /** Every revocation up to here was heard. Null: not connected yet. */
-  readonly position: string | null;
-  /** The furthest position that the server spoke of. */
-  readonly head: string | null;
-  /** When anything was last heard, RFC 3339; null: nothing yet. */
-  readonly lastHeardAt: string | null;
-  /** Keys remembered. */
-  readonly cached: number;
-};
-
-export type Verifier = {
-  /**
-   * Resolves when it is connected and knows where it stands. It may be called again after it has rejected: the verifier
-   * goes on trying.
-   * @throws VerifierUnavailable where that takes longer than `maxSilenceMs` (`stale`), or the token is refused
-   */
-  readonly ready: () => Promise<void>;
-  /**
-   * Whether a key works, and may do all of `scopes`.
-   * @param key as it was sent; nothing is trimmed
-   * @throws VerifierUnavailable where nobody can tell: answer 503 @throws TypeError where a scope is none
-   */
-  readonly verify: (key: string, question?: Question) => Promise<ValidKey | InvalidKey>;
-  /**
-   * Lets through who sent a key (`Authorization: Bearer KEY` or `X-API-KEY: KEY`) that works and has the scopes;
-   * `request.keyledger` is the key. Answers all others with problem+json: 401, 403 where a scope is missing, 503 where
-   * nobody can tell. For Express and anything else that calls `(request, response, next)`.
-   * @throws TypeError where a scope is none
-   */
-  readonly express: (needs?: Needs) => ReturnType<typeof expressGuard>;
-  /**
-   * The same for servers that take a Request: the key, or the Response that refuses it.
-   * @param needs also `ip`, the address that sent the request, which a Request does not tell
-   */
-  readonly handle: (
-    request: Request,
-    needs?: Needs & { readonly ip?: string | undefined },
-  ) => Promise<ValidKey | Response>;
-  readonly status: () => Status;
-  /** `revoked`: each message of the feed, once. `state`: each change of it. @returns ends it */
-  readonly on: {
-    (event: 'revoked', listener: (message: RevocationMessage) => void): () => void;
-    (event: 'state', listener: (state: State) => void): () => void;
-  };
-  /** Reports what is not reported yet and ends everything; takes up to 2 s where the server does not answer. */
-  readonly close: () => Promise<void>;
-};
 
 const natsPackage = () => import('nats');
 

@@ -1,23 +1,4 @@
-/** One fact of the feed: something must be forgotten and asked for again. Times are RFC 3339, positions opaque. */
-export type RevocationMessage = {
-  /** Its position in the log, and that of the message before it; null for the first. */
-  readonly position: string;
-  readonly previous: string | null;
-  /** Id of the log. */
-  readonly epoch: string;
-  /** Id of the event. */
-  readonly id: string;
-  readonly kind: 'key' | 'owner' | 'all';
-  /** `ended`: final; `recheck`: rights changed. */
-  readonly effect: 'ended' | 'recheck';
-  readonly keyId?: string;
-  readonly ownerId?: string;
-  readonly reason: string;
-  /** When it was decided. */
-  readonly at: string;
-  /** From when the right is gone: later than `at` only for a rotation with grace. */
-  readonly effectiveAt: string;
-};
+import type { InvalidKey, RevocationMessage, ValidKey } from './types.ts';
 
 /** Says how far the log was read to its end, and when. */
 export type Heartbeat = {
@@ -32,29 +13,6 @@ export type Page = {
   readonly items: readonly RevocationMessage[];
   readonly head: string | null;
   readonly epoch: string;
-};
-
-/** A key that works. Frozen: the same object may be given again. */
-export type ValidKey = {
-  readonly valid: true;
-  readonly keyId: string;
-  readonly ownerId: string;
-  /** Concrete; null: any scope. */
-  readonly scopes: readonly string[] | null;
-  readonly permissions: readonly string[];
-  /** RFC 3339; null: it has no end. */
-  readonly expiresAt: string | null;
-  /** Of the log, as of which it works. */
-  readonly position: string;
-};
-
-/** A key that does not. */
-export type InvalidKey = {
-  readonly valid: false;
-  /** malformed, not-found, owner-inactive, revoked, expired, api-keys-disabled, role-not-permitted, insufficient-scope */
-  readonly code: string;
-  /** The scopes that it lacks, with insufficient-scope. */
-  readonly missing?: readonly string[];
 };
 
 /** What the server answers to a question, and as of where. */

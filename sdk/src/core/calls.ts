@@ -45,7 +45,7 @@ export const createCalls = (surroundings: Pick<Surroundings, 'call' | 'after' | 
     });
 
   /** @throws VerifierUnavailable timeout, unreachable, closed */
-  const send = (method: 'GET' | 'POST', path: string, body?: unknown): Promise<Reply> =>
+  const send = (method: 'GET' | 'POST', path: string, body?: unknown, isQuestion = false): Promise<Reply> =>
     new Promise((resolve, reject) => {
       const sentAt = monotonic();
       const stop = new AbortController();
@@ -69,8 +69,8 @@ export const createCalls = (surroundings: Pick<Surroundings, 'call' | 'after' | 
       const stopTimer = after(timeoutMs, () => fail('timeout'));
       call(method, path, body, stop.signal).then(
         (reply) => {
-          // Late for a process that stood still, too: what it said is of a time that nobody remembers.
-          if (monotonic() - sentAt > timeoutMs) return fail('timeout');
+          // Late to a process that stood still: a yes is of a time whose messages nobody remembers.
+          if (isQuestion && monotonic() - sentAt > timeoutMs) return fail('timeout');
           end(reply.status >= 500 ? 'failing' : 'answered', () => resolve(reply));
         },
         () => fail('unreachable'),
@@ -80,14 +80,14 @@ export const createCalls = (surroundings: Pick<Surroundings, 'call' | 'after' | 
   return {
     health: () => health,
 
-    send,
+    send: (method: 'GET' | 'POST', path: string, body?: unknown): Promise<Reply> => send(method, path, body),
 
-    /** Like `send`, but only so many at once. */
-    queued: async (method: 'GET' | 'POST', path: string, body: unknown): Promise<Reply> => {
+    /** Asks whether a key works; only so many at once. @throws VerifierUnavailable timeout, unreachable, closed */
+    ask: async (body: unknown): Promise<Reply> => {
       if (running < mostAtOnce) running++;
       else await turn();
       try {
-        return await send(method, path, body);
+        return await send('POST', '/v1/verify', body, true);
       } finally {
         running--;
         next();

@@ -1,5 +1,7 @@
-import { pageOf, type RevocationMessage } from '../shapes.ts';
+import { type Page, pageOf } from '../shapes.ts';
+import type { RevocationMessage } from '../types.ts';
 import type { Calls } from './calls.ts';
+import { isBeyond } from './place.ts';
 import type { Surroundings } from './surroundings.ts';
 
 const pageSize = 1000;
@@ -27,6 +29,9 @@ export type Reading = {
 const queryOf = (epoch: string, position: string | null) =>
   `?${position === null ? '' : `after=${encodeURIComponent(position)}&`}epoch=${encodeURIComponent(epoch)}&limit=${pageSize}`;
 
+const isOfAnother = (page: Page, epoch: string) =>
+  page.epoch !== epoch || page.items.some((message) => message.epoch !== epoch);
+
 /** Reads the feed from where it was heard to, as often as somebody wants that. */
 export const createCatchingUp = (
   calls: Pick<Calls, 'send'>,
@@ -53,16 +58,18 @@ export const createCatchingUp = (
       const { epoch, position } = reading.place();
       const sentAt = monotonic();
       const { status, page } = await ask(`/v1/revocations${epoch === null ? '?limit=1' : queryOf(epoch, position)}`);
-      if (status === 410 || (page !== null && epoch !== null && page.epoch !== epoch)) {
-        if (epoch === null) return false;
+      if (epoch !== null && (status === 410 || (page !== null && isOfAnother(page, epoch)))) {
         reading.restarted();
         continue;
       }
       if (page === null) return false;
       if (epoch === null) reading.adopt(page.epoch, page.head);
-      else for (const message of page.items) reading.message(message);
-      // Whoever serves it may cut pages shorter than was asked for: only an empty one is the end.
-      if (epoch !== null && page.items.length > 0) continue;
+      else if (page.items.length > 0) {
+        for (const message of page.items) reading.message(message);
+        // Whoever serves it may cut pages shorter than was asked for: only an empty one is the end.
+        if (isBeyond(reading.place().position, position)) continue;
+        return false;
+      }
       reading.end(page.head, sentAt);
       return true;
     }

@@ -1,13 +1,7 @@
 import { refusedWith, VerifierUnavailable } from '../errors.ts';
 import { canBeKey } from '../form.ts';
-import {
-  type Answer,
-  answerOf,
-  type Heartbeat,
-  type InvalidKey,
-  type RevocationMessage,
-  type ValidKey,
-} from '../shapes.ts';
+import { type Answer, answerOf, type Heartbeat } from '../shapes.ts';
+import type { InvalidKey, Question, RevocationMessage, State, ValidKey } from '../types.ts';
 import { createCalls, timeoutMs } from './calls.ts';
 import { createCatchingUp } from './catchingUp.ts';
 import { createConnection } from './connection.ts';
@@ -28,17 +22,6 @@ export type CoreSettings = {
   readonly importedKeys: boolean;
   /** Tells this process from others with the same token. */
   readonly instance: string;
-};
-
-/** `live`: memory says yes. `catching-up`: every use asks the server. `stale`: nobody can tell. */
-export type State = 'live' | 'catching-up' | 'stale';
-
-export type Question = {
-  /** All of which the key must have; each `application:action`. */
-  readonly scopes?: readonly string[] | undefined;
-  /** Address and user agent of whoever sent the key, for its last use. */
-  readonly ip?: string | undefined;
-  readonly userAgent?: string | undefined;
 };
 
 export type Events = { readonly revoked: RevocationMessage; readonly state: State };
@@ -348,7 +331,7 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
     const { scopes = none, ip, userAgent } = question;
     const minPosition = place.lastReceived();
     const askedAt = monotonic();
-    const { status, body } = await calls.queued('POST', '/v1/verify', {
+    const { status, body } = await calls.ask({
       key,
       ...(scopes.length > 0 && { scopes }),
       ...(minPosition !== null && { minPosition }),

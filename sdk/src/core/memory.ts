@@ -1,4 +1,4 @@
-import type { ValidKey } from '../shapes.ts';
+import type { ValidKey } from '../types.ts';
 
 /** A key that worked when the server was asked. */
 export type Entry = {

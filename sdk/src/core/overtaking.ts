@@ -1,4 +1,5 @@
-import type { Answer, RevocationMessage } from '../shapes.ts';
+import type { Answer } from '../shapes.ts';
+import type { RevocationMessage } from '../types.ts';
 
 type Kept = { readonly position: string; readonly at: number };
 

@@ -1,4 +1,4 @@
-import type { RevocationMessage } from '../shapes.ts';
+import type { RevocationMessage } from '../types.ts';
 
 /** Whether a position is beyond another; null stands before all. */
 export const isBeyond = (position: string | null, other: string | null): boolean =>

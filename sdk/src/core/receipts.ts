@@ -2,7 +2,7 @@ import type { Calls } from './calls.ts';
 import type { FeedPlace, Surroundings } from './surroundings.ts';
 
 const betweenMs = 1_000;
-const longestPauseMs = 30_000;
+const longestPauseMs = 5_000;
 
 /** Confirms how far the feed was taken in: at once, at most one a second, and again where it did not arrive. */
 export const createReceipts = (

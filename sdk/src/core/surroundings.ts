@@ -1,4 +1,5 @@
-import type { Heartbeat, RevocationMessage } from '../shapes.ts';
+import type { Heartbeat } from '../shapes.ts';
+import type { RevocationMessage } from '../types.ts';
 
 /** What came back over HTTP; the body as JSON.parse gives it, undefined where it is none. */
 export type Reply = { readonly status: number; readonly body: unknown };

@@ -1,18 +1,8 @@
 import { createPublicKey, type KeyObject, verify as verifySignature } from 'node:crypto';
 import type { FeedPlace, Hearing, Reply } from '../core/surroundings.ts';
+import type { NatsFeed } from '../types.ts';
 import { createInbox, heartbeats, messages } from './inbox.ts';
 import { createSigned } from './signed.ts';
-
-/** How NATS is reached, and as whom. */
-export type NatsFeed = {
-  /** `nats://host:4222`, or `tls://…`; several servers of one cluster separated by commas; `nats://user:password@…` too. */
-  readonly nats: string;
-  /**
-   * The text of a credentials file, or options of the client's `connect`, such as `{user, pass}`, `{token}`,
-   * `{tls: {caFile}}`. The user needs no more than to subscribe to `keyledger.revocations.>` and `keyledger.heartbeat`.
-   */
-  readonly credentials?: string | { readonly [option: string]: unknown };
-};
 
 const connectMs = 2_000;
 const keysMs = 2_000;
