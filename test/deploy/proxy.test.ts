@@ -85,6 +85,7 @@ proxy.before(async () => {
     .replaceAll('api-2:8080', `127.0.0.1:${two.port}`)
     .replaceAll('sample:8080', `127.0.0.1:${sample.port}`)
     .replaceAll('health_interval 2s', 'health_interval 50ms')
+    .replaceAll('lb_try_duration 3s', 'lb_try_duration 300ms')
     .replaceAll(/^(sample\.)?\{\$PUBLIC_HOST\} \{$/gm, `http://$1{$PUBLIC_HOST}:${port} {`);
   writeFileSync(file, `{\n\tadmin off\n\tauto_https off\n}\n${replaced}`);
   caddy = spawn('caddy', ['run', '--config', file, '--adapter', 'caddyfile'], {
