@@ -1,6 +1,8 @@
 import { initialPassword, type Server } from './server.ts';
 
 export type Response = {
+  /** Scheme, host and port of who answered. */
+  readonly by: string;
   readonly status: number;
   readonly headers: Headers;
   // biome-ignore lint/suspicious/noExplicitAny: what a test reads from an answer it asserts
@@ -19,20 +21,32 @@ export type Client = {
   readonly delete: (path: string, headers?: Call['headers']) => Promise<Response>;
 };
 
+/** Where calls go. `url`: asked for with every call. */
+export type Target = {
+  readonly url: string;
+  /** Of several processes that answer in turn: every one of them knows what any of them has answered before. */
+  readonly known?: { position: string | null };
+};
+
 const parse = (text: string, type: string | null) =>
   text !== '' && /\bjson\b/.test(type ?? '') ? JSON.parse(text) : text;
 
+/** The later of two positions. */
+const later = (a: string | null, b: string | null) => (a === null || (b !== null && b > a) ? b : a);
+
 /** @param always headers of every call, such as a service token's */
-export const clientOf = ({ url }: Pick<Server, 'url'>, always: Call['headers'] = {}): Client => {
+export const clientOf = (server: Target, always: Call['headers'] = {}): Client => {
   const cookies = new Map<string, string>();
-  const call: Client['call'] = async (method, path, { headers = {}, body, raw } = {}) => {
+  const { known } = server;
+  const once: Client['call'] = async (method, path, { headers = {}, body, raw } = {}) => {
     const sent = raw ?? (body === undefined ? undefined : JSON.stringify(body));
-    const response = await fetch(`${url}${path}`, {
+    const response = await fetch(`${server.url}${path}`, {
       method,
       redirect: 'manual',
       headers: {
         ...(sent !== undefined && { 'content-type': 'application/json' }),
         ...(cookies.size > 0 && { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') }),
+        ...(known?.position && method === 'GET' && { 'keyledger-min-position': known.position }),
         ...always,
         ...headers,
       },
@@ -45,11 +59,20 @@ export const clientOf = ({ url }: Pick<Server, 'url'>, always: Call['headers'] =
       else cookies.set(pair.slice(0, at), pair.slice(at + 1));
     }
     const text = await response.text();
+    if (known) known.position = later(known.position, response.headers.get('keyledger-position'));
     return {
+      by: new URL(response.url).origin,
       status: response.status,
       headers: response.headers,
       body: parse(text, response.headers.get('content-type')),
     };
+  };
+  const call: Client['call'] = async (...args) => {
+    for (let tries = 1; ; tries += 1) {
+      const response = await once(...args);
+      const early = known !== undefined && response.status === 503 && response.body.code === 'not-caught-up';
+      if (!early || tries === 10) return response;
+    }
   };
   return {
     call,
@@ -67,7 +90,7 @@ export const expectStatus = (response: Response, status: number): Response => {
   throw new Error(`expected ${status}, got ${response.status}: ${JSON.stringify(response.body)}`);
 };
 
-export const signIn = async (server: Pick<Server, 'url'>, email: string, password: string): Promise<Client> => {
+export const signIn = async (server: Target, email: string, password: string): Promise<Client> => {
   const client = clientOf(server);
   expectStatus(await client.post('/v1/session', { email, password }), 200);
   return client;
@@ -85,7 +108,7 @@ export const firstAdministrator = async (server: Server): Promise<Client> => {
 };
 
 /** A caller with a new service token of these permissions. */
-export const serviceWith = async (server: Server, admin: Client, permissions: readonly string[]): Promise<Client> => {
+export const serviceWith = async (server: Target, admin: Client, permissions: readonly string[]): Promise<Client> => {
   const made = expectStatus(
     await admin.post('/v1/admin/service-tokens', { name: permissions.join(' '), permissions }),
     201,
