@@ -50,36 +50,41 @@ export const openConnection = (connectionString: string, time: Time, patience: P
 
   /** One call for all who ask, and another after it has ended. */
   const appendsOf = async (used: Link): Promise<BatchAppends> => {
-    for (;;) {
-      used.appends ??= openBatchAppends(used.client.db);
-      const opening = used.appends;
-      const forget = () => {
-        if (used.appends === opening) used.appends = null;
-      };
-      const appends = await opening.catch((error) => {
-        forget();
-        throw error;
-      });
-      if (!appends.isEnded()) return appends;
-      forget();
-    }
+    used.appends ??= openBatchAppends(used.client.db);
+    const opening = used.appends;
+    const appends = await opening.catch(() => null);
+    if (appends !== null && !appends.isEnded()) return appends;
+    if (used.appends === opening) used.appends = null;
+    return appends ?? opening;
   };
 
   return {
     append: async (append) => {
-      const used = link;
-      const answered = appendsOf(used).then((appends) => appends.append(append));
-      return within(time, patience.call, answered, () => {
+      let used = link;
+      const send = async (): Promise<WireAnswer> => {
+        for (;;) {
+          used = link;
+          const appends = await appendsOf(used).catch((error: unknown) => {
+            if (used === link) throw error;
+            return null; // Replaced meanwhile, and nothing was sent.
+          });
+          if (appends !== null && !appends.isEnded()) return appends.append(append);
+        }
+      };
+      const giveUp = () => {
         // The others on it would wait as long.
         silent(used.client.db);
         used.appends?.then(
           (appends) => appends.end(),
-          () => {},
+          () => {}, // It never began.
         );
-      }).catch((error: unknown) => {
+      };
+      try {
+        return await within(time, patience.call, send(), giveUp);
+      } catch (error) {
         failed(used.client.db, error);
         throw error;
-      });
+      }
     },
     client: () => {
       if (closed) throw unavailable('the store is closed');

@@ -1,18 +1,19 @@
-const parameters: ReadonlySet<string> = new Set(
+import { EventStoreDBClient } from '@eventstore/db-client';
+
+const flat = (name: string) => name.toLowerCase().replace(/[_-]/g, '');
+
+const texts = ['tlsCAFile', 'userCertFile', 'userKeyFile', 'connectionName'];
+const values: ReadonlyMap<string, RegExp> = new Map(
   [
-    'tls',
-    'tlsCAFile',
-    'userCertFile',
-    'userKeyFile',
-    'connectionName',
-    'maxDiscoverAttempts',
-    'discoveryInterval',
-    'gossipTimeout',
-    'nodePreference',
-    'defaultDeadline',
-    'keepAliveInterval',
-    'keepAliveTimeout',
-  ].map((name) => name.toLowerCase()),
+    ...texts.map((name) => [name, /./] as const),
+    ...['tls'].map((name) => [name, /^(true|false)$/] as const),
+    ...['nodePreference'].map((name) => [name, /^(leader|follower|read[_-]?only[_-]?replica|random)$/i] as const),
+    ...['maxDiscoverAttempts', 'discoveryInterval', 'gossipTimeout', 'defaultDeadline'].map(
+      (name) => [name, /^[1-9]\d{0,8}$/] as const,
+    ),
+    // The client warns of less than ten seconds whenever it connects.
+    ...['keepAliveInterval', 'keepAliveTimeout'].map((name) => [name, /^(-1|[1-9]\d{4,8})$/] as const),
+  ].map(([name, value]) => [flat(name), value]),
 );
 
 /**
@@ -23,14 +24,30 @@ const parameters: ReadonlySet<string> = new Set(
  */
 export const checkedConnectionString = (given: string): string => {
   const text = given.trim().replace(/^kurrentdb/, 'esdb');
-  const parts = /^esdb(\+discover)?:\/\/(?:[^@/?]+:[^@/?]*@)?(?<hosts>[^@/?]+)\/?(?:\?(?<query>.*))?$/.exec(text);
+  const parts = /^esdb(\+discover)?:\/\/(?:[^@/?]+:[^@/?]*@)?(?<hosts>[^@/?]+)\/?(?:\?(?<query>[^@]*))?$/.exec(text);
   if (parts === null) throw new Error('is no connection string: esdb://user:password@host:2113?tls=true');
-  for (const host of parts.groups!.hosts!.split(','))
-    if (!/^[^\s:]+(:\d{1,5})?$/.test(host)) throw new Error('names hosts as host or host:port');
+  for (const host of parts.groups!.hosts!.split(',')) {
+    const [, port = '2113'] = /^[A-Za-z0-9._-]+(?::(\d{1,5}))?$/.exec(host) ?? [undefined, '0'];
+    if (Number(port) < 1 || Number(port) > 65_535) throw new Error('names hosts as host or host:port');
+  }
   for (const parameter of parts.groups!.query?.split('&') ?? []) {
     const [name = '', value = ''] = parameter.split('=');
-    if (!parameters.has(name.toLowerCase().replace(/[_-]/g, ''))) throw new Error(`has the unknown parameter ${name}`);
+    const allowed = values.get(flat(name));
+    if (allowed === undefined) throw new Error(`has an unknown parameter${/^[a-z_-]+$/i.test(name) ? ` ${name}` : ''}`);
     if (value === '') throw new Error(`has no value for ${name}`);
+    if (!allowed.test(value)) throw new Error(`has a value for ${name} that it cannot have`);
   }
+  requireReadable(text);
   return text;
+};
+
+/** The errors of the client hold the whole text. */
+const requireReadable = (text: string): void => {
+  try {
+    EventStoreDBClient.connectionString(text);
+  } catch (error) {
+    const { message } = error as Error;
+    if (/certificate|userCertFile/.test(message)) throw new Error(`names files that cannot be used: ${message}`);
+    throw new Error('cannot be read: what is special in credentials and paths is written as %40');
+  }
 };

@@ -24,6 +24,8 @@ export type EventStoreDouble = {
   readonly faults: Faults;
   /** Cuts every connection; new ones are taken. */
   readonly cut: () => void;
+  /** How many are open. */
+  readonly connections: () => number;
   /** Cuts every connection and takes none until `start`. What was written stays. */
   readonly stop: () => Promise<void>;
   /** On the same port. */
@@ -99,6 +101,7 @@ export const startEventStoreDouble = async ({
     log,
     faults,
     cut,
+    connections: () => sockets.size,
     stop,
     start,
     close: stop,
