@@ -120,7 +120,8 @@ const makeKey = async (
   if (made.data.recoverable) {
     // The policy may have turned while this was made, after the texts of all other keys were destroyed.
     const { state } = await run.load(settings, policyStream);
-    if (!isTextKept({ recoverable: true, createdAt: made.metadata.at }, state)) await secrets.destroy(keyId);
+    if (!isTextKept({ recoverable: true, policyRevision: made.metadata.policyRevision }, state))
+      await secrets.destroy(keyId);
   }
   return { result: { keyId, ownerId }, secret: { keyId, text: keyText(run, formOf(made.data.mask)) } };
 };

@@ -10,7 +10,7 @@ import { verificationCode } from './verification.ts';
 export type KeyStanding = Pick<
   Key,
   | 'ownerEpoch'
-  | 'createdAt'
+  | 'policyRevision'
   | 'expiresAt'
   | 'graceUntil'
   | 'revokedAt'
@@ -29,7 +29,7 @@ export type OwnerStanding = {
 };
 
 /** Of the policy, what applies to keys that are there. `textsKeptSince`: as in the settings. */
-export type PolicyStanding = Pick<KeyPolicy, 'enabled' | 'requireRole'> & { readonly textsKeptSince: Instant | null };
+export type PolicyStanding = Pick<KeyPolicy, 'enabled' | 'requireRole'> & { readonly textsKeptSince: number | null };
 
 export type EndReason = RevocationReason | 'rotated' | ClosingReason;
 
@@ -84,9 +84,9 @@ export const keyView = (key: KeyStanding, owner: OwnerStanding, policy: PolicySt
 
 /** What was made before the policy last began to keep texts has lost its own, if it ever had one. */
 export const isTextKept = (
-  { recoverable, createdAt }: Pick<Key, 'recoverable' | 'createdAt'>,
+  { recoverable, policyRevision }: Pick<Key, 'recoverable' | 'policyRevision'>,
   { textsKeptSince }: Pick<PolicyStanding, 'textsKeptSince'>,
-): boolean => recoverable && textsKeptSince !== null && millis(createdAt) >= millis(textsKeptSince);
+): boolean => recoverable && textsKeptSince !== null && policyRevision !== null && policyRevision >= textsKeptSince;
 
 const orNever = (at: Instant | null) => (at === null ? Number.POSITIVE_INFINITY : millis(at));
 

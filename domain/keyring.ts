@@ -79,6 +79,8 @@ export type Key = {
   readonly createdAt: Instant;
   readonly createdBy: Actor;
   readonly createdIp: string | null;
+  /** The revision of the policy that it was decided under; null: the first one, before anybody had set any. */
+  readonly policyRevision: number | null;
   readonly expiresAt: Instant | null;
   /** When its expiry was recorded; it ended at `expiresAt` all the same. */
   readonly expiredAt: Instant | null;
@@ -168,6 +170,7 @@ const made = ({ metadata, revision }: Making) => ({
   createdAt: metadata.at,
   createdBy: metadata.actor,
   createdIp: metadata.ip,
+  policyRevision: metadata.policyRevision,
   expiredAt: null,
   graceUntil: null,
   revokedAt: null,
@@ -225,7 +228,7 @@ const thaw = (frozen: Json): Keyring => {
 /** The reading half of `keyring` in keyringDecisions.ts: all keys of one user, ended ones too. */
 export const keyringFold: Fold<Keyring, KeyringEvent> = {
   name: 'keyring',
-  foldVersion: 1,
+  foldVersion: 2,
   initialState,
   evolve,
   freeze,

@@ -18,8 +18,11 @@ export type Settings = {
   readonly policy: KeyPolicy;
   readonly customized: boolean;
   readonly policyChanged: LastChange | null;
-  /** When the policy last began to let keys be copied again; every text from before is gone. Null: it keeps none. */
-  readonly textsKeptSince: Instant | null;
+  /**
+   * The revision with which the policy last began to let keys be copied again; every text from before is gone. Null: it
+   * keeps none. A revision and no time: clocks differ.
+   */
+  readonly textsKeptSince: number | null;
   readonly catalog: ScopeCatalog;
   readonly catalogChanged: LastChange | null;
   readonly mailServer: MailServer | null;
@@ -88,7 +91,7 @@ const evolve = (state: Settings, event: Recorded<PolicyEvent>): Settings => {
   switch (event.type) {
     case 'KeyPolicyChanged': {
       const { policy } = event.data;
-      const textsKeptSince = policy.secret === 'once' ? null : (state.textsKeptSince ?? event.metadata.at);
+      const textsKeptSince = policy.secret === 'once' ? null : (state.textsKeptSince ?? event.revision);
       return { ...state, policy, customized: isCustomized(policy), policyChanged: changed, textsKeptSince };
     }
     case 'ScopeCatalogChanged':

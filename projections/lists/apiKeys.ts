@@ -25,7 +25,7 @@ import {
  */
 export const apiKeysSchema: ListSchema = {
   name: 'apiKeys',
-  version: 1,
+  version: 2,
   columns: {
     kind: 'text',
     ownerId: 'text',
@@ -107,6 +107,7 @@ const made = (
     createdById: event.metadata.actor.id,
     createdIp: event.metadata.ip,
     createdIpOf: actorIsPerson(event) ? event.metadata.actor.id : ownerId,
+    policyRevision: event.metadata.policyRevision,
     expiresAt,
     endsAt: expiresAt,
     ownerEndedAt: ended?.at ?? null,

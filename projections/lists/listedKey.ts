@@ -55,7 +55,7 @@ export const listedKey = (document: Document): ListedKey => {
     replacedBy: text('replacedBy'),
     standing: {
       ownerEpoch,
-      createdAt: document.createdAt as string,
+      policyRevision: (document.policyRevision ?? null) as number | null,
       expiresAt: text('expiresAt'),
       graceUntil: text('graceUntil'),
       revokedAt: text('revokedAt'),

@@ -330,6 +330,7 @@ test('keeps all there is to know of each key, and the revision of its own last e
     createdAt: inDays(-9),
     createdBy: { kind: 'user', id: 'u1' },
     createdIp: '192.0.2.1',
+    policyRevision: null,
     expiresAt: inSeconds(9),
     expiredAt: inSeconds(10),
     graceUntil: null,
