@@ -18,8 +18,8 @@ export type Reading = {
   readonly message: (message: RevocationMessage) => void;
   /** There is another log, or this one is not what it was: everything is forgotten. */
   readonly restarted: () => void;
-  /** Everything up to the head was heard. @param sentAt when the last page was asked for */
-  readonly end: (head: string | null, sentAt: number) => void;
+  /** Everything up to the head was heard. @param sentAt when the last page was asked for @param date of its answer */
+  readonly end: (head: string | null, sentAt: number, date: number | undefined) => void;
   /** Nobody has asked for another reading since this one began. */
   readonly done: () => void;
   /** @param status where the server refused */
@@ -45,11 +45,11 @@ export const createCatchingUp = (
   let begunAt = Number.NEGATIVE_INFINITY;
 
   const ask = async (path: string) => {
-    const { status, body } = await calls.send('GET', path);
-    if (status === 410) return { status, page: null };
+    const { status, body, date } = await calls.send('GET', path);
+    if (status === 410) return { status, page: null, date };
     const page = status === 200 ? pageOf(body) : null;
     if (page === null) reading.failed(status);
-    return { status, page };
+    return { status, page, date };
   };
 
   /** @returns whether it came to the end */
@@ -57,7 +57,9 @@ export const createCatchingUp = (
     while (!closed) {
       const { epoch, position } = reading.place();
       const sentAt = monotonic();
-      const { status, page } = await ask(`/v1/revocations${epoch === null ? '?limit=1' : queryOf(epoch, position)}`);
+      const { status, page, date } = await ask(
+        `/v1/revocations${epoch === null ? '?limit=1' : queryOf(epoch, position)}`,
+      );
       if (epoch !== null && (status === 410 || (page !== null && isOfAnother(page, epoch)))) {
         reading.restarted();
         continue;
@@ -70,7 +72,7 @@ export const createCatchingUp = (
         if (isBeyond(reading.place().position, position)) continue;
         return false;
       }
-      reading.end(page.head, sentAt);
+      reading.end(page.head, sentAt, date);
       return true;
     }
     return false;

@@ -77,6 +77,8 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
   /** A heartbeat that speaks of a message which has not come yet. */
   let early: { readonly heartbeat: Heartbeat; readonly came: number } | null = null;
   let stopGapTimer = () => {};
+  /** The connection is not the server's alone. */
+  let mayBeRepeated = true;
   /** Memory says yes until then, monotonic; the fast path looks at nothing else. */
   let trustedUntil = Number.NEGATIVE_INFINITY;
   let lastHeardAt: number | null = null;
@@ -165,7 +167,7 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
   };
 
   const accept = ({ head, provenAt }: Heartbeat, came: number) => {
-    proof.heartbeat(came, Date.parse(provenAt));
+    proof.heartbeat(came, Date.parse(provenAt), mayBeRepeated);
     place.reach(head);
     connection.isWell();
   };
@@ -219,14 +221,15 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
       place: () => ({ epoch: place.epoch(), position: place.position() }),
       adopt: (epoch, head) => {
         place.adopt(epoch, head);
+        proof.restarted();
         connection.begin();
         confirm();
       },
       message,
       restarted: forgetEverything,
-      end: (head, sentAt) => {
+      end: (head, sentAt, date) => {
         place.reach(head);
-        proof.read(sentAt);
+        if (proof.read(sentAt, date)) connection.renew();
         lookAtEarly();
       },
       done: () => {
@@ -246,6 +249,7 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
   const connection = createConnection(
     {
       opened: (resumed) => {
+        mayBeRepeated = !resumed;
         if (!resumed) catchingUp.want();
       },
       message,

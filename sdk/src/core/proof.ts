@@ -1,3 +1,6 @@
+// The Date of an answer counts whole seconds; two processes may differ a little.
+const dateErrorMs = 2_000;
+
 /**
  * How old the newest proof is that everything was heard, on a monotonic clock of this process and without trusting that
  * its wall clock and the server's agree: only how far the server's own times advance counts.
@@ -9,6 +12,7 @@ export const createProof = (startedAt: number) => {
   let first: { readonly asked: number; readonly provenAt: number } | null = null;
   let asked = startedAt;
   let newest = Number.NEGATIVE_INFINITY;
+  let newestOfAll = Number.NEGATIVE_INFINITY;
   let serverTime = Number.NEGATIVE_INFINITY;
   let at = Number.NEGATIVE_INFINITY;
   let surelyAt = startedAt;
@@ -29,8 +33,19 @@ export const createProof = (startedAt: number) => {
       asked = now;
     },
 
-    /** Everything before it was heard. @param provenAt milliseconds since 1970 by the server's clock */
-    heartbeat: (now: number, provenAt: number): void => {
+    /** Another log: what was said of this one is repeated to no avail. */
+    restarted: (): void => {
+      newestOfAll = Number.NEGATIVE_INFINITY;
+    },
+
+    /**
+     * Everything before it was heard.
+     * @param provenAt milliseconds since 1970 by the server's clock
+     * @param mayBeRepeated whether somebody else could say again what was once said: then only what is new counts
+     */
+    heartbeat: (now: number, provenAt: number, mayBeRepeated: boolean): void => {
+      if (mayBeRepeated && provenAt <= newestOfAll) return;
+      newestOfAll = Math.max(newestOfAll, provenAt);
       serverTime = provenAt;
       if (least === null || now - provenAt < least.came - least.provenAt) least = { came: now, provenAt };
       first ??= { asked, provenAt };
@@ -39,9 +54,16 @@ export const createProof = (startedAt: number) => {
       surelyAt = Math.max(surelyAt, Math.min(now, first.asked + (newest - first.provenAt)));
     },
 
-    /** The feed was read to its end over HTTP. @param sentAt when that was asked for */
-    read: (sentAt: number): void => {
+    /**
+     * The feed was read to its end over HTTP.
+     * @param sentAt when that was asked for @param date of the answer, milliseconds since 1970 by the server's clock
+     * @returns whether the server's clock was set back: what heartbeats said before is no measure any more
+     */
+    read: (sentAt: number, date: number | undefined): boolean => {
       surelyAt = Math.max(surelyAt, sentAt);
+      if (date === undefined || date + dateErrorMs > newestOfAll) return false;
+      newestOfAll = date - dateErrorMs;
+      return true;
     },
   };
 };

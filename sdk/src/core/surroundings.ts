@@ -1,15 +1,24 @@
 import type { Heartbeat } from '../shapes.ts';
 import type { RevocationMessage } from '../types.ts';
 
-/** What came back over HTTP; the body as JSON.parse gives it, undefined where it is none. */
-export type Reply = { readonly status: number; readonly body: unknown };
+/** What came back over HTTP. */
+export type Reply = {
+  readonly status: number;
+  /** As JSON.parse gives it; undefined where it is no JSON. */
+  readonly body: unknown;
+  /** By the server's clock: milliseconds since 1970. */
+  readonly date?: number | undefined;
+};
 
 /** Where a receiver stands in the feed. */
 export type FeedPlace = { readonly epoch: string; readonly position: string | null };
 
 /** Told by a connection to the feed; after `closed` nothing more. */
 export type Hearing = {
-  /** @param resumed whether everything after the place it was asked for will come; else what came between is missing */
+  /**
+   * @param resumed whether everything after the place it was asked for will come, from the server alone; else what came
+   * between is missing, and others may say again what was once said
+   */
   readonly opened: (resumed: boolean) => void;
   readonly message: (message: RevocationMessage) => void;
   readonly heartbeat: (heartbeat: Heartbeat) => void;

@@ -20,7 +20,8 @@ export const createCall =
         : { headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(body) }),
     });
     const text = await response.text();
-    return { status: response.status, body: parsed(text) };
+    const date = Date.parse(response.headers.get('date') ?? '');
+    return { status: response.status, body: parsed(text), ...(!Number.isNaN(date) && { date }) };
   };
 
 /** @returns undefined where it is no JSON */

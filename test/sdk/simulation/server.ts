@@ -210,7 +210,9 @@ export const createProcess = (parts: {
     },
     handle: (request, done) => {
       if (state === 'down') return false;
-      whenUp(() => answer(request, done));
+      const dated = (reply: Reply) =>
+        done({ ...reply, date: Math.floor(wallAt(time.now(), ledger.serverOffset()) / 1000) * 1000 });
+      whenUp(() => answer(request, dated));
       return true;
     },
     stream: (lastEventId, stream) => {

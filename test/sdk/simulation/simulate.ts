@@ -171,7 +171,10 @@ export const simulate = async (seed: number, sdk: Sdk): Promise<Tally> => {
         (message) => message.epoch === epoch && message.position > result.position && covers(message, result),
       ),
     );
-    insist(!overtaken, `${time.now()} ${key.keyId} was let through as of ${result.position}, after a later message about it`);
+    insist(
+      !overtaken,
+      `${time.now()} ${key.keyId} was let through as of ${result.position}, after a later message about it`,
+    );
     insist(now - askedAt.get(key.text)! <= 15 * 60_000, `${key.keyId} was not asked for in 15 minutes`);
     insist(core.status().cached <= cacheSize, 'it remembers more than it may');
   };
