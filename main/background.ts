@@ -1,7 +1,10 @@
 import type { Bus } from '../commands/ports/bus.ts';
 import { isRejection, type Rejection } from '../domain/decider.ts';
 import type { UserId } from '../domain/ids.ts';
+import { policyStream } from '../domain/keyPolicy.ts';
 import { keyringFold, keyringStream } from '../domain/keyring.ts';
+import { isTextKept } from '../domain/keyView.ts';
+import { settings } from '../domain/settings.ts';
 import { userStream } from '../domain/user.ts';
 import { user } from '../domain/userDecider.ts';
 import { emailClaims } from '../workers/emailClaims.ts';
@@ -88,6 +91,10 @@ export const backgroundWorkers = (inside: Inside, bus: Bus): readonly Worker[] =
         folds.read(keyringFold, keyringStream(ownerId), ({ state }) =>
           [...state.keys.values()].filter((key) => key.ownerEpoch <= upToEpoch).map((key) => key.keyId),
         ),
+      isTextKept: async (keyId, ownerId) => {
+        const key = await folds.read(keyringFold, keyringStream(ownerId), ({ state }) => state.keys.get(keyId));
+        return key === undefined ? null : folds.read(settings, policyStream, ({ state }) => isTextKept(key, state));
+      },
     }),
     eraser({
       ...parts,

@@ -10,6 +10,8 @@ export type SecretShredderParts = FollowParts & {
   readonly destroySecrets: (keyId: KeyId) => Promise<void>;
   /** Keys of an owner that were made in this epoch or an older one. */
   readonly keysOf: (ownerId: UserId, upToEpoch: number) => Promise<readonly KeyId[]>;
+  /** Whether the policy has let the key's text be kept ever since it was made; null: there is no such key, or not yet. */
+  readonly isTextKept: (keyId: KeyId, ownerId: UserId) => Promise<boolean | null>;
 };
 
 /** A rotated key whose grace still runs, by key id: its text is destroyed at that time. */
@@ -31,11 +33,17 @@ export const secretShredder = (parts: SecretShredderParts): Worker => {
     await vault.put(row, 'any');
   };
 
-  /** Not those of keys that were made later, should the policy have turned again before this was read. */
+  /**
+   * Not those of keys that were made later, should the policy have turned again before this was read. Where the key itself
+   * cannot say (it was never made, or is being made at this moment) the time in its id does.
+   */
   const destroyAllMadeBefore = async (at: Instant) => {
     for (let after: string | null = null; ; ) {
       const rows = await vault.find(keySecretKind, {}, { after, limit: pageSize });
-      for (const { id } of rows) if (madeAt(id) <= millis(at)) await parts.destroySecrets(id);
+      for (const { id, person } of rows) {
+        const kept = person === null ? null : await parts.isTextKept(id, person);
+        if (kept === false || (kept === null && madeAt(id) <= millis(at))) await parts.destroySecrets(id);
+      }
       after = rows.at(-1)?.id ?? null;
       if (rows.length < pageSize) return;
     }

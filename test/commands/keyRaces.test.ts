@@ -156,6 +156,7 @@ const shred = async ({ bed, accounts }: Awaited<ReturnType<typeof startRace>>) =
     ...workerParts(bed, accounts),
     destroySecrets: accounts.handler.destroySecrets,
     keysOf: async () => [],
+    isTextKept: async () => null,
   });
   const { events } = await bed.store.readAll(null, 1000);
   const end = events.at(-1)!.position;

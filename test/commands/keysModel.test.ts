@@ -228,7 +228,7 @@ const enabledMostly = policies.map((list) =>
 
 test('up to 30 steps under any consistent policies', () =>
   fc.assert(fc.asyncProperty(enabledMostly, fc.array(keyringStep, { maxLength: 30, size: 'max' }), play), {
-    numRuns: 60,
+    numRuns: 300,
   }));
 
 test.run();

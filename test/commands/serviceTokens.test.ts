@@ -108,7 +108,12 @@ tokens('the copy kept for a repeat is destroyed when the token is revoked', asyn
     code(await bed.process().handler.execute(commands.createServiceToken, input, bed.request({ key: 'k' })));
   assert.is(await repeated(), 'done');
   const { destroySecrets } = handler;
-  const shredder = secretShredder({ ...workerParts(bed, core), destroySecrets, keysOf: async () => [] });
+  const shredder = secretShredder({
+    ...workerParts(bed, core),
+    destroySecrets,
+    keysOf: async () => [],
+    isTextKept: async () => null,
+  });
   const end = await lastPosition(bed.store);
   await runUntil([shredder], () => shredder.state().position === end);
   assert.is(await repeated(), 'already-ended');
