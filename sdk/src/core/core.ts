@@ -147,12 +147,12 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
   };
 
   const message = (received: RevocationMessage) => {
-    const epoch = place.epoch();
-    if (received.epoch !== epoch) return distrust();
     // Whoever asks from now on must not be given what was asked before.
     open = new Map();
     overtaking.note(received, monotonic());
     forget(received);
+    // Which log is the right one only the server can tell.
+    if (received.epoch !== place.epoch()) return distrust();
     heard();
     const hadGap = place.hasGap();
     const isNew = place.take(received);
@@ -205,7 +205,6 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
 
   const forgetEverything = () => {
     memory.clear();
-    overtaking.clear();
     open = new Map();
     early = null;
     stopGapTimer();

@@ -9,11 +9,11 @@ type Kept = { readonly position: string; readonly at: number };
  * @param keptMs longer than any answer is waited for
  */
 export const createOvertaking = (keptMs: number) => {
-  // By kind and id, the furthest; oldest first.
+  // By log, kind and id, the furthest; oldest first.
   const kept = new Map<string, Kept>();
 
-  const nameOf = ({ kind, keyId, ownerId }: RevocationMessage) =>
-    kind === 'all' ? 'all' : `${kind} ${kind === 'key' ? keyId : ownerId}`;
+  const nameOf = ({ epoch, kind, keyId, ownerId }: RevocationMessage) =>
+    `${epoch} ${kind} ${kind === 'all' ? '' : kind === 'key' ? keyId : ownerId}`;
 
   const isBeyond = (name: string, position: string) => {
     const found = kept.get(name);
@@ -28,9 +28,10 @@ export const createOvertaking = (keptMs: number) => {
       kept.set(name, { position: message.position > before ? message.position : before, at: now });
     },
 
-    hasOvertaken: ({ position, result }: Answer): boolean =>
-      isBeyond('all', position) ||
-      (result.valid && (isBeyond(`key ${result.keyId}`, position) || isBeyond(`owner ${result.ownerId}`, position))),
+    hasOvertaken: ({ epoch, position, result }: Answer): boolean =>
+      isBeyond(`${epoch} all `, position) ||
+      (result.valid &&
+        (isBeyond(`${epoch} key ${result.keyId}`, position) || isBeyond(`${epoch} owner ${result.ownerId}`, position))),
 
     prune: (now: number): void => {
       for (const [name, { at }] of kept) {
@@ -38,7 +39,5 @@ export const createOvertaking = (keptMs: number) => {
         kept.delete(name);
       }
     },
-
-    clear: (): void => kept.clear(),
   };
 };

@@ -200,8 +200,9 @@ export const simulate = async (seed: number, sdk: Sdk): Promise<Tally> => {
         () => {},
       );
   };
+  let endsUsing = Number.POSITIVE_INFINITY;
   const using = () => {
-    if (time.now() > chaosMs + recoveryMs - 1_000) return;
+    if (time.now() > endsUsing) return;
     inService(use);
     // Now and then the same many times.
     if (random() < 0.1) for (const key of keys) inService(() => void verify(key, []));
@@ -288,12 +289,13 @@ export const simulate = async (seed: number, sdk: Sdk): Promise<Tally> => {
 
     // —— and then nothing any more ——
     Object.assign(weather, calm());
-    standsStillUntil = 0;
     for (const process of processes) {
       process.resume();
       process.start();
     }
-    await time.runUntil(chaosMs + recoveryMs);
+    const wellFrom = Math.max(chaosMs, standsStillUntil);
+    endsUsing = wellFrom + recoveryMs - 1_000;
+    await time.runUntil(wellFrom + recoveryMs);
     if (failure !== null) throw failure;
     const { state, position } = core.status();
     insist(state === 'live', `it is ${state} although all is well`);
