@@ -45,7 +45,10 @@ export const mailWorkers = (inside: Inside): readonly Worker[] => {
       lists: stores.lists,
       reader: inside.listReader,
       noticeDays: () =>
-        folds.read(settings, policyStream, ({ state: { policy } }) => (policy.enabled ? policy.expiryNoticeDays : [])),
+        folds.read(settings, policyStream, ({ state: { policy, policyChanged } }) => ({
+          days: policy.enabled ? policy.expiryNoticeDays : [],
+          since: policyChanged?.at ?? null,
+        })),
       canMail: async () => (await mails.servers.current()) !== null,
       notice: createExpiryNotice({
         folds,

@@ -12,8 +12,8 @@ export type ExpiryNoticesParts = WorkerParts & {
   readonly lists: Lists;
   readonly reader: Pick<ListReader, 'current'>;
   readonly vault: Vault;
-  /** How many days ahead owners are told, as the policy says now; none while keys are off. */
-  readonly noticeDays: () => Promise<readonly number[]>;
+  /** How many days ahead owners are told, and since when the policy has said so; none while keys are off. */
+  readonly noticeDays: () => Promise<{ readonly days: readonly number[]; readonly since: Instant | null }>;
   /** Without a mail server nobody can be told: the time until there is one is made up for. */
   readonly canMail: () => Promise<boolean>;
   /** Done again, it changes nothing. */
@@ -74,11 +74,12 @@ export const expiryNotices = (parts: ExpiryNoticesParts): Worker => {
   };
 
   return worker(parts, name, async (signal) => {
-    const days = [...new Set(await parts.noticeDays())].sort((a, b) => b - a);
+    const asked = await parts.noticeDays();
+    const days = [...new Set(asked.days)].sort((a, b) => b - a);
     const now = clock.now();
     const before: Told = told ?? (await table.get('days'))?.value ?? {};
     const next: { [days: string]: Instant } = {};
-    for (const ahead of days) next[ahead] = before[ahead] ?? instant(now);
+    for (const ahead of days) next[ahead] = before[ahead] ?? asked.since ?? instant(now);
     if (days.length > 0 && (await parts.canMail())) {
       const { buildId, lagMs } = await reader.current('apiKeys');
       for (const [i, ahead] of days.entries()) {
