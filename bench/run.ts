@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import type { Figure } from './figure.ts';
 import { commandsFigure } from './figures/commands.ts';
+import { eventStoreFigure } from './figures/eventstore.ts';
 import { rebuildFigure } from './figures/rebuild.ts';
 import { verifyFigure } from './figures/verify.ts';
 import { machine } from './machine.ts';
@@ -12,7 +13,7 @@ import { measure, type Result } from './rounds.ts';
 // As main/keyledger.ts has it: some figures run the product's parts in this process.
 setFlagsFromString('--no-allocation-site-pretenuring');
 
-const figures: readonly Figure[] = [verifyFigure, commandsFigure, rebuildFigure];
+const figures: readonly Figure[] = [verifyFigure, commandsFigure, eventStoreFigure, rebuildFigure];
 
 const asked = process.argv.slice(2).filter((argument) => argument !== '--json');
 const jsonOnly = process.argv.includes('--json');

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { StoredEvent } from '../../commands/ports/eventStore.ts';
-import type { UserId } from '../../domain/ids.ts';
 import { keyringStream } from '../../domain/keyring.ts';
 import type { Bench, Figure, Sample } from '../figure.ts';
-import { type Installation, openInstallation } from '../support/installation.ts';
+import { creatingRound } from '../support/creating.ts';
+import { openInstallation } from '../support/installation.ts';
 import { createKeys, registerMembers } from '../support/people.ts';
 
 const owners = 64;
@@ -30,53 +30,13 @@ export const commandsFigure: Figure = {
     const bare = bareInserts(join(folder, 'bare.sqlite'), events[0]!);
     return {
       baseline: bare.round,
-      product: () => productRound(installation, create),
+      product: () => creatingRound(installation, create, owners, roundMs),
       close: async () => {
         bare.close();
         await installation.close();
       },
     } satisfies Bench;
   },
-};
-
-/** Owners of their own for each round, so that no round finds longer keyrings than the one before. */
-const productRound = async (
-  installation: Installation,
-  create: (owner: UserId) => Promise<unknown>,
-): Promise<Sample> => {
-  const members = await registerMembers(installation, owners);
-  const took: number[] = [];
-  const began = performance.now();
-  const until = began + roundMs;
-  await Promise.all(
-    members.map(async (owner) => {
-      for (let at = performance.now(); at < until; ) {
-        await create(owner);
-        const now = performance.now();
-        took.push(now - at);
-        at = now;
-      }
-    }),
-  );
-  const seconds = (performance.now() - began) / 1000;
-  await acknowledgedOnly(installation, members, took.length);
-  took.sort((a, b) => a - b);
-  const at = (share: number) => took[Math.floor(took.length * share)]!;
-  return { rate: took.length / seconds, more: { 'p50 ms': at(0.5), 'p99 ms': at(0.99) } };
-};
-
-/** Every answered key stands in the log, once. */
-const acknowledgedOnly = async ({ store }: Installation, members: readonly UserId[], answered: number) => {
-  let stored = 0;
-  for (const member of members) {
-    for (let end = false, from = 0; !end; ) {
-      const page = await store.readStream(keyringStream(member), from, 1_000);
-      stored += page.events.length;
-      from += page.events.length;
-      end = page.end;
-    }
-  }
-  if (stored !== answered) throw new Error(`${answered} keys were answered and ${stored} stand in the log`);
 };
 
 const bareInserts = (file: string, like: StoredEvent) => {

@@ -9,7 +9,7 @@ import { openLists } from '../../adapters/sqlite/lists.ts';
 import { openVault } from '../../adapters/sqlite/vault.ts';
 import type { Request } from '../../commands/command.ts';
 import { type CoreDeps, createCore } from '../../commands/core.ts';
-import type { Position } from '../../commands/ports/eventStore.ts';
+import type { EventStore, Position } from '../../commands/ports/eventStore.ts';
 import type { Actor } from '../../domain/event.ts';
 import { installationStream } from '../../domain/installation.ts';
 import { instant } from '../../domain/instant.ts';
@@ -46,10 +46,13 @@ const coreOver = (over: Over) =>
 export const withoutCaches = ({ store, vault, lists }: Pick<Installation, 'store' | 'vault' | 'lists'>) =>
   coreOver({ store, vault, lists, afterAppend: async () => {} });
 
-/** The parts of the embedded product in one folder, with its log begun, and keys on for members as qalyptus has them. */
-export const openInstallation = async (folder: string) => {
+/**
+ * The parts of the embedded product in one folder, with its log begun, and keys on for members as qalyptus has them.
+ * @param elsewhere the log, where it lies in another store; it is closed with the others
+ */
+export const openInstallation = async (folder: string, elsewhere: EventStore | null = null) => {
   const vault = await openVault({ file: join(folder, 'vault.sqlite'), clock });
-  const store = await openEventStore({ file: join(folder, 'log.sqlite') });
+  const store = elsewhere ?? (await openEventStore({ file: join(folder, 'log.sqlite') }));
   const lists = await openLists({ file: join(folder, 'lists.sqlite') });
   const stop = new AbortController();
 
