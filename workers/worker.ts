@@ -35,12 +35,13 @@ export type WorkerParts = { readonly clock: Clock; readonly scheduler: Scheduler
 export type Pause = number | ((signal: AbortSignal) => Promise<void>);
 
 const firstRetryMs = 100;
-const lastRetryMs = 30_000;
+/** A store that is back finds them all at work again soon; for one that is away, it is a few calls a second. */
+const lastRetryMs = 5_000;
 const longestGoodbyeMs = 900;
 
 /**
  * Repeats a step until it is told to stop. A step that fails is logged and tried again, each time after twice as long,
- * at most half a minute or what `more` says: whatever is wrong outside, the process goes on.
+ * at most five seconds or what `more` says: whatever is wrong outside, the process goes on.
  */
 export const worker = (
   parts: WorkerParts,
@@ -49,7 +50,7 @@ export const worker = (
   more: {
     readonly position?: () => string | null;
     readonly lastly?: () => Promise<void>;
-    /** Where half a minute is too long. */
+    /** Where five seconds are too long. */
     readonly longestRetryMs?: number;
   } = {},
 ): Worker => {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
-import type { Clock } from '../../commands/environment.ts';
+import type { Clock, Scheduler } from '../../commands/environment.ts';
 import { Failure } from '../../commands/failure.ts';
 import { instant as toInstant } from '../../domain/instant.ts';
 import type { ProvenIndex } from '../../projections/provenIndex.ts';
@@ -15,6 +15,7 @@ export type HealthContext = {
   readonly reader: Pick<ProvenIndex, 'proven' | 'proof' | 'position' | 'halted' | 'feed'>;
   readonly listReader: { readonly states: () => Promise<readonly ListState[]> };
   readonly clock: Clock;
+  readonly scheduler: Scheduler;
   /** What runs by itself. */
   readonly workers: readonly {
     readonly name: string;
@@ -63,13 +64,21 @@ const verification = (context: HealthContext) => {
   };
 };
 
-/** Null: the store of the lists does not answer, which is no reason not to verify. */
-const listStates = async ({ listReader }: HealthContext): Promise<readonly ListState[] | null> => {
-  try {
-    return await listReader.states();
-  } catch (error) {
+/** Whoever asks whether to send people here must hear it before they give it up. */
+const listsMs = 1_000;
+
+/** Null: the store of the lists does not answer, or not soon, which is no reason not to verify. */
+const listStates = async ({ listReader, scheduler }: HealthContext): Promise<readonly ListState[] | null> => {
+  const answered = new AbortController();
+  const states = listReader.states().catch((error: unknown) => {
     if (error instanceof Failure) return null;
     throw error;
+  });
+  const late = scheduler.sleep(listsMs, answered.signal).then(() => null);
+  try {
+    return await Promise.race([states, late]);
+  } finally {
+    answered.abort();
   }
 };
 

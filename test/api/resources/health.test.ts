@@ -5,6 +5,7 @@ import { createApp } from '../../../api/app.ts';
 import { createCounter, metricsText } from '../../../api/metrics.ts';
 import { healthRoutes } from '../../../api/resources/health.ts';
 import { clientOf, expectStatus } from '../../support/client.ts';
+import { createManualTime } from '../../support/manualTime.ts';
 import { suite } from '../../support/suite.ts';
 import { startWholeApp, type WholeApp } from '../../support/wholeApp.ts';
 
@@ -90,11 +91,28 @@ s('gives none to what a proxy on this machine brings, unless it holds operations
   assert.is(expectStatus(await (await token('audit:read')).get('/metrics', forwarded), 403).body.code, 'forbidden');
 });
 
+s('is ready while the store of the lists says nothing at all', async () => {
+  const time = createManualTime();
+  const [, ready] = healthRoutes({
+    reader: app.reader,
+    listReader: { states: () => new Promise<never>(() => {}) },
+    clock: app.bed.clock,
+    scheduler: time,
+    workers: [],
+  });
+  const asked = ready!.handle({} as never);
+  await time.advance(1_000);
+  const { status, body } = (await asked) as { status: number; body: { checks: { lists: object } } };
+  assert.is(status, 200);
+  assert.equal(body.checks.lists, { ok: false, items: [] });
+});
+
 s('goes by the socket and not by what proxies say', async () => {
   const [, , metrics] = healthRoutes({
     reader: app.reader,
     listReader: { states: async () => [] },
     clock: app.bed.clock,
+    scheduler: createManualTime(),
     workers: [],
   });
   const from = (remoteAddress: string) =>
