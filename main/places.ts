@@ -77,9 +77,9 @@ const vaultInFolder = (folder: string, clock: Clock): VaultPlace => {
   };
 };
 
-const vaultInMongoDb = (url: string, clock: Clock): VaultPlace => {
+const vaultInMongoDb = (url: string, { clock, scheduler }: Environment): VaultPlace => {
   const { name, database } = mongoAddress(url);
-  const options = { url, database: `${database ?? 'keyledger'}-vault`, clock };
+  const options = { url, database: `${database ?? 'keyledger'}-vault`, clock, scheduler };
   return {
     name: `the vault in MongoDB at ${name}`,
     look: async () => readMongoVault(options),
@@ -99,9 +99,9 @@ const listsInFolder = (folder: string): ListsPlace => {
   };
 };
 
-const listsInMongoDb = (url: string): ListsPlace => {
+const listsInMongoDb = (url: string, { scheduler }: Environment): ListsPlace => {
   const { name, database } = mongoAddress(url);
-  const options = { url, database: `${database ?? 'keyledger'}-lists` };
+  const options = { url, database: `${database ?? 'keyledger'}-lists`, scheduler };
   return {
     name: `the lists in MongoDB at ${name}`,
     builds: () => readMongoBuilds(options),
@@ -118,6 +118,6 @@ export const placesOf = (
   environment: Environment,
 ): Places => ({
   log: eventStore === null ? logInFolder(data) : logInEventStoreDb(eventStore, eventStorePrefix, environment),
-  vault: mongodb === null ? vaultInFolder(data, environment.clock) : vaultInMongoDb(mongodb, environment.clock),
-  lists: mongodb === null ? listsInFolder(data) : listsInMongoDb(mongodb),
+  vault: mongodb === null ? vaultInFolder(data, environment.clock) : vaultInMongoDb(mongodb, environment),
+  lists: mongodb === null ? listsInFolder(data) : listsInMongoDb(mongodb, environment),
 });

@@ -1,11 +1,16 @@
 import { type Db, MongoClient, type MongoClientOptions } from 'mongodb';
+import type { Scheduler } from '../../commands/environment.ts';
 import { Failure } from '../../commands/failure.ts';
 import { asked } from './errors.ts';
 
+/** Runs what asks the driver. @throws Failure `store-unavailable` where MongoDB cannot answer, or after `close` */
+export type Ask = <Answer>(work: () => Promise<Answer>) => Promise<Answer>;
+
 export type Connection = {
   readonly db: Db;
-  /** Runs what asks the driver. @throws Failure `store-unavailable` where MongoDB cannot answer, or after `close` */
-  readonly ask: <Answer>(work: () => Promise<Answer>) => Promise<Answer>;
+  readonly ask: Ask;
+  /** For what somebody waits for: also where MongoDB does not answer soon. What was asked may be done later all the same. */
+  readonly askSoon: Ask;
   readonly close: () => Promise<void>;
 };
 
@@ -19,24 +24,51 @@ const durable = {
 } as const satisfies MongoClientOptions;
 
 // A caller learns soon that nobody is there. A socket's time is above `wtimeoutMS`, so that the server says it first.
-const limits = { serverSelectionTimeoutMS: 2_000, connectTimeoutMS: 2_000, socketTimeoutMS: 30_000 } as const;
+// Without an end to waiting for a connection, a silent server would have callers pile up before it.
+const limits = {
+  serverSelectionTimeoutMS: 2_000,
+  connectTimeoutMS: 2_000,
+  waitQueueTimeoutMS: 2_000,
+  socketTimeoutMS: 30_000,
+} as const;
+
+/** The driver tries everything twice, each time for as long as a socket may be silent: nobody waits that long for an answer. */
+const soonMs = 4_000;
 
 /**
  * One database at `url`. The driver looks for the server whenever it is asked: nothing here fails because none is there.
  * @param url `mongodb://…` or `mongodb+srv://…`, with user, password, TLS and the like; a database in it is where users are looked up
  */
-export const connect = (url: string, database: string): Connection => {
+export const connect = (url: string, database: string, scheduler?: Scheduler): Connection => {
   const client = new MongoClient(url, { appName: 'keyledger', ...limits, ...durable });
   let closed = false;
+  const ask: Ask = async (work) => {
+    if (closed) throw new Failure('store-unavailable', 'The connection to MongoDB is closed.');
+    return asked(work);
+  };
   return {
     db: client.db(database),
-    ask: async (work) => {
-      if (closed) throw new Failure('store-unavailable', 'The connection to MongoDB is closed.');
-      return asked(work);
-    },
+    ask,
+    askSoon: scheduler === undefined ? ask : (work) => soon(scheduler, ask(work)),
     close: async () => {
       closed = true;
       await client.close();
     },
   };
+};
+
+const soon = async <Answer>(scheduler: Scheduler, answer: Promise<Answer>): Promise<Answer> => {
+  const answered = new AbortController();
+  const late = scheduler.sleep(soonMs, answered.signal).then(() => {
+    if (answered.signal.aborted) return answer;
+    throw new Failure('store-unavailable', `MongoDB: no answer for ${soonMs} ms`);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    answered.abort();
+    // The loser of the race is nobody's error.
+    late.catch(() => {});
+    answer.catch(() => {});
+  }
 };

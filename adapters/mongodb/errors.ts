@@ -16,6 +16,7 @@ export const isDuplicate = (error: unknown): boolean =>
  * document that it refuses, stays the error that it is. The driver's own messages may quote documents: none is passed on.
  */
 export const asFailure = (error: unknown): unknown => {
+  if (isOfSocket(error)) return new Failure('store-unavailable', `MongoDB: ${error.code}`);
   if (!(error instanceof MongoError)) return error;
   const what = describe(error);
   if (error instanceof MongoInvalidArgumentError) return error;
@@ -23,6 +24,13 @@ export const asFailure = (error: unknown): unknown => {
   const refused = error instanceof MongoServerError && refusals.has(Number(error.code));
   return new Failure('store-unavailable', `MongoDB: ${what}`, refused ? { refusedBy: 'MongoDB' } : {});
 };
+
+/** Where it writes to a connection that the server has just ended, the driver lets Node's own error through. */
+const isOfSocket = (error: unknown): error is Error & { readonly code: string } =>
+  error instanceof Error &&
+  'code' in error &&
+  typeof error.code === 'string' &&
+  /^(?:E[A-Z]+|ERR_(?:STREAM|SOCKET)_\w+)$/.test(error.code);
 
 const describe = (error: MongoError): string =>
   error instanceof MongoServerError ? `${error.name} ${error.code ?? ''} ${error.codeName ?? ''}`.trim() : error.name;

@@ -1,4 +1,5 @@
 import type { Collection } from 'mongodb';
+import type { Scheduler } from '../../commands/environment.ts';
 import { Failure } from '../../commands/failure.ts';
 import type { Batch, Build, Document, ListSchema, Lists, Query } from '../../commands/ports/lists.ts';
 import { checkConditions, checkFields, checkPatch, checkQuery, checkSchema } from '../node/listSchema.ts';
@@ -16,6 +17,8 @@ export type MongoLists = {
   readonly url: string;
   /** A database of its own: nothing in it is a record, and it may be dropped. */
   readonly database?: string;
+  /** With it, nothing that is read is waited for longer than somebody waits for an answer. */
+  readonly scheduler?: Scheduler;
 };
 
 const defaultDatabase = 'keyledger-lists';
@@ -26,8 +29,8 @@ type OpenList = { readonly schema: ListSchema; readonly documents: Collection<Li
  * Lists in a MongoDB database: a collection for each build. How a batch stays whole without a transaction: listBatches.ts.
  * @throws Failure `store-unavailable` where MongoDB cannot be reached
  */
-export const openLists = async ({ url, database = defaultDatabase }: MongoLists): Promise<Lists> => {
-  const connection = connect(url, database);
+export const openLists = async ({ url, database = defaultDatabase, scheduler }: MongoLists): Promise<Lists> => {
+  const connection = connect(url, database, scheduler);
   try {
     await connection.ask(() => dropOrphans(connection));
     await blobsOf(connection.db, connection.ask).sweep();
@@ -62,7 +65,7 @@ const dropOrphans = async (connection: Connection): Promise<void> => {
 };
 
 const listsOf = (connection: Connection): Lists => {
-  const { db, ask, close } = connection;
+  const { db, ask, askSoon, close } = connection;
   const builds = buildsIn(connection);
   const currents = db.collection<CurrentDocument>('currents');
   const batches = batchesOf(db, builds);
@@ -109,7 +112,7 @@ const listsOf = (connection: Connection): Lists => {
 
   return {
     builds: () =>
-      ask(async () => {
+      askSoon(async () => {
         const found = await builds.find({}).project<BuildDocument>({ parked: 0, pending: 0, schema: 0 }).toArray();
         const current = new Map((await currents.find({}).toArray()).map((one) => [one._id, one.current]));
         return found.sort((a, b) => a.number - b.number).map((build) => toBuild(build, current.get(listId(build))));
@@ -187,17 +190,17 @@ const listsOf = (connection: Connection): Lists => {
         await orGone(id, undefined, matched === 0);
       }),
     parked: (id) =>
-      ask(async () => (await buildOf(id)).parked.toSorted((a, b) => compareTexts(a.position, b.position))),
+      askSoon(async () => (await buildOf(id)).parked.toSorted((a, b) => compareTexts(a.position, b.position))),
 
     get: (id, documentId) =>
-      ask(async () => {
+      askSoon(async () => {
         const { schema, documents } = await listOf(id);
         const stored = await documents.findOne({ _id: `${documentId}` });
         const document = stored === null || stored.gone ? null : toDocument(schema, stored);
         return orGone(id, document, document === null);
       }),
     query: (id, query) =>
-      ask(async () => {
+      askSoon(async () => {
         const { schema, documents } = await listOf(id);
         checkQuery(schema, query);
         const found = await pageOf(documents, query);
@@ -205,7 +208,7 @@ const listsOf = (connection: Connection): Lists => {
         return orGone(id, page, page.length === 0);
       }),
     count: (id, where) =>
-      ask(async () => {
+      askSoon(async () => {
         const { schema, documents } = await listOf(id);
         checkConditions(schema, where);
         const count = await documents.countDocuments(filterOf(where) as object);

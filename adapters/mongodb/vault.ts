@@ -1,4 +1,4 @@
-import type { Clock } from '../../commands/environment.ts';
+import type { Clock, Scheduler } from '../../commands/environment.ts';
 import type { Vault, VaultRow, VaultWrite } from '../../commands/ports/vault.ts';
 import { type Connection, connect } from './connection.ts';
 import { isDuplicate } from './errors.ts';
@@ -11,6 +11,8 @@ export type MongoVault = {
   /** A database of its own: it is backed up with the log, and the lists are not. */
   readonly database?: string;
   readonly clock: Clock;
+  /** With it, no call is waited for longer than somebody waits for an answer. */
+  readonly scheduler?: Scheduler;
   /** Milliseconds since 1970, not later than the moment of the next write there. By default the server is asked: for tests. */
   readonly serverTime?: () => Promise<number>;
   /** The server does not delete expired rows by itself; `removeExpired` does. */
@@ -31,10 +33,11 @@ export const openVault = async ({
   url,
   database = defaultDatabase,
   clock,
+  scheduler,
   serverTime,
   onNoExpiry = () => {},
 }: MongoVault): Promise<Vault> => {
-  const connection = connect(url, database);
+  const connection = connect(url, database, scheduler);
   try {
     await prepare(connection, onNoExpiry);
   } catch (error) {
@@ -66,7 +69,7 @@ const prepare = async (connection: Connection, onNoExpiry: (reason: string) => v
 };
 
 const vaultOf = (connection: Connection, clock: Clock, serverTime: MongoVault['serverTime']): Vault => {
-  const { db, ask, close } = connection;
+  const { db, askSoon: ask, close } = connection;
   const rows = rowsIn(connection);
   const versions = createVersions(db.collection<Count>('counts'));
   const leases = leasesIn(db.collection<LeaseDocument>('leases'), serverTime ?? (() => timeOf(connection)));
