@@ -214,7 +214,7 @@ const noTexts = ['\ud800', '\udc00x', 'a\0b', '\u001b[31m'];
 /** Where any text at all is a question that has an answer: it is no key. */
 const takesAnyText = /verify|check/;
 /** What GET answers and PUT passes over. */
-const passedOver = /policy .(changed|customized|revision)/;
+const passedOver = /policy(\/preview)? .(changed|customized|revision)/;
 
 refuses('texts that are too long or no text', async (context) => {
   for (const call of withBody(context))
@@ -426,6 +426,7 @@ refuses('what is another’s, or is not there', async (context) => {
       ['PATCH', '/v1/api-keys/ID', '{"name":"mine"}'],
       ['DELETE', '/v1/api-keys/ID'],
       ['POST', '/v1/api-keys/ID/rotate', '{}'],
+      ['POST', '/v1/api-keys/ID/reveal', '{}'],
       ['GET', '/v1/api-keys/ID/history'],
     ] as const)
       assertRefused(
@@ -506,7 +507,8 @@ refuses('cursors of another list, another filter, another person, and broken one
   const users = await cursorOf(admin, '/v1/admin/users?limit=1');
   await refused(`/v1/admin/users?limit=1&q=ada&cursor=${users}`, 'users found otherwise');
   for (let at = 0; at < 2; at++) expectStatus(await other.client.get('/v1/api-keys?limit=1'), 200);
-  for (const broken of [`${own}A`, own.slice(0, -2), `A${own.slice(1)}`, own.toLowerCase(), 'AAAA', 'A'.repeat(4_000)])
+  const turned = `${own.startsWith('A') ? 'B' : 'A'}${own.slice(1)}`;
+  for (const broken of [`${own}A`, own.slice(0, -2), turned, own.toLowerCase(), 'AAAA', 'A'.repeat(4_000)])
     await refused(`/v1/api-keys?limit=1&cursor=${broken}`, `a broken cursor ${broken.slice(0, 10)}`);
   for (const none of ['', '%00', '{}', 'A'.repeat(4_097)])
     assertRefused(await asked(`/v1/api-keys?cursor=${none}`), 400, 'validation-failed', 'no cursor', secrets);
