@@ -22,7 +22,7 @@ export const createProof = (startedAt: number) => {
     at: () => at,
     /** When it is from at the earliest, whatever the delay. */
     surelyAt: () => surelyAt,
-    /** The server's wall clock at the last heartbeat: milliseconds since 1970. */
+    /** The server's wall clock when it was last heard: milliseconds since 1970. */
     serverTime: () => serverTime,
 
     /** Another connection is asked for. */
@@ -61,7 +61,9 @@ export const createProof = (startedAt: number) => {
      */
     read: (sentAt: number, date: number | undefined): boolean => {
       surelyAt = Math.max(surelyAt, sentAt);
-      if (date === undefined || date + dateErrorMs > newestOfAll) return false;
+      if (date === undefined) return false;
+      serverTime = date;
+      if (date + dateErrorMs > newestOfAll) return false;
       newestOfAll = date - dateErrorMs;
       return true;
     },

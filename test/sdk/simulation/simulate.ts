@@ -257,7 +257,7 @@ export const simulate = async (seed: number, sdk: Sdk): Promise<Tally> => {
     },
     network.cutFeeds,
     () => {
-      standsStillUntil = time.now() + somewhat(20_000);
+      standsStillUntil = Math.max(standsStillUntil, time.now() + somewhat(20_000));
     },
     () => ledger.stepServerClock(one([0, hourMs, -hourMs, somewhat(5_000), -somewhat(5_000)])),
     () => {
@@ -332,7 +332,7 @@ export const simulate = async (seed: number, sdk: Sdk): Promise<Tally> => {
     if (failure !== null) throw failure;
   } finally {
     const closed = core.close();
-    await time.runUntil(time.now() + 5_000);
+    await time.runUntil(time.now() + 60_000);
     await closed;
   }
   return tally;

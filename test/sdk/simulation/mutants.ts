@@ -1,0 +1,174 @@
+// By hand: `node test/sdk/simulation/mutants.ts` breaks a copy of the verifier in one way after the other, and tells
+// which seed notices. One that nobody notices is a hole in the simulation.
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { type Sdk, simulate } from './simulate.ts';
+
+type Mutant = { readonly what: string; readonly file: string; readonly from: string; readonly to: string };
+
+const mutants: readonly Mutant[] = [
+  {
+    what: 'a message drops nothing from memory',
+    file: 'core/core.ts',
+    from: '    forget(received);\n',
+    to: '',
+  },
+  {
+    what: 'a message for an owner drops nothing',
+    file: 'core/core.ts',
+    from: 'memory.dropOwner(ownerId!)',
+    to: 'undefined',
+  },
+  {
+    what: 'answers are kept whatever overtook them',
+    file: 'core/core.ts',
+    from: ' || overtaking.hasOvertaken(answer)',
+    to: '',
+  },
+  {
+    what: 'newcomers join questions from before a message',
+    file: 'core/core.ts',
+    from: '    open = new Map();\n    overtaking',
+    to: '    overtaking',
+  },
+  {
+    what: 'questions carry no minPosition',
+    file: 'core/core.ts',
+    from: 'const minPosition = place.lastReceived();',
+    to: 'const minPosition: string | null = null;',
+  },
+  {
+    what: 'a gap is no reason for distrust',
+    file: 'core/core.ts',
+    from: 'if (!hadGap) distrust();',
+    to: '',
+  },
+  {
+    what: 'a heartbeat that speaks of a missing message is believed',
+    file: 'core/core.ts',
+    from: 'if (isBeyond(received.lastMessage, place.position())) {',
+    to: 'if (isBeyond(null, null)) {',
+  },
+  {
+    what: 'another log is not noticed',
+    file: 'core/core.ts',
+    from: 'if (received.epoch !== place.epoch()) return distrust();\n    heard();\n    const came',
+    to: 'heard();\n    const came',
+  },
+  {
+    what: 'memory survives another log',
+    file: 'core/core.ts',
+    from: '  const forgetEverything = () => {\n    memory.clear();',
+    to: '  const forgetEverything = () => {',
+  },
+  {
+    what: 'a proof is from when it came, however late',
+    file: 'core/proof.ts',
+    from: 'at = Math.max(at, least.came + (newest - least.provenAt));',
+    to: 'at = now;',
+  },
+  {
+    what: 'what is repeated on NATS proves something',
+    file: 'core/proof.ts',
+    from: 'if (mayBeRepeated && provenAt <= newestOfAll) return;',
+    to: 'if (mayBeRepeated && provenAt <= Number.NEGATIVE_INFINITY) return;',
+  },
+  {
+    what: 'memory says yes for as long as the server is silent',
+    file: 'core/core.ts',
+    from: '!distrusted && !closed && now - proof.surelyAt() <= maxSilenceMs',
+    to: '!distrusted && !closed',
+  },
+  {
+    what: 'distrusted memory is used where the server is silent',
+    file: 'core/core.ts',
+    from: '!distrusted && !closed && now',
+    to: '!closed && now',
+  },
+  {
+    what: 'a key is not past its end by the time of the server',
+    file: 'core/core.ts',
+    from: 'endsAt <= now || endsAt <= proof.serverTime()',
+    to: 'endsAt <= now',
+  },
+  {
+    what: 'scopes are not checked in memory',
+    file: 'core/core.ts',
+    from: ' && holds(entry.key, scopes)',
+    to: '',
+  },
+  {
+    what: 'signatures are not checked',
+    file: 'transport/signed.ts',
+    from: "return verify(key.publicKey, data, Buffer.from(signature, 'base64'));",
+    to: 'return verify !== null;',
+  },
+  {
+    what: 'what is beyond a gap is confirmed',
+    file: 'core/place.ts',
+    from: 'if (isBeyond(previous, position)) ahead = [...ahead, { position: at, previous }].slice(-mostAhead);\n      else reach(at);',
+    to: 'reach(at);',
+  },
+  {
+    what: 'a feed that says nothing is not asked for again',
+    file: 'core/connection.ts',
+    from: 'end !== null && now - heardAt > silenceMs',
+    to: 'end === null && now < heardAt',
+  },
+  {
+    what: 'a confirmation that failed is not repeated',
+    file: 'core/receipts.ts',
+    from: 'if (!isOver) wanted ??= place;',
+    to: '',
+  },
+  {
+    what: 'an answer that came after its time is used',
+    file: 'core/calls.ts',
+    from: 'if (isQuestion && monotonic() - sentAt > timeoutMs)',
+    to: 'if (isQuestion && monotonic() < sentAt)',
+  },
+];
+
+const source = fileURLToPath(new URL('../../../sdk/src', import.meta.url));
+const seeds = Number(process.argv[2] ?? 1000);
+
+const broken = async ({ file, from, to }: Mutant, folder: string): Promise<Sdk> => {
+  cpSync(source, folder, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+  const path = join(folder, file);
+  const text = readFileSync(path, 'utf8');
+  if (!text.includes(from)) throw new Error(`${file} does not hold ${from}`);
+  writeFileSync(
+    path,
+    text.replace(from, () => to),
+  );
+  const load = (name: string) => import(pathToFileURL(join(folder, name)).href);
+  return {
+    ...(await load('core/core.ts')),
+    ...(await load('transport/inbox.ts')),
+    ...(await load('transport/signed.ts')),
+  } as Sdk;
+};
+
+let unnoticed = 0;
+for (const mutant of mutants) {
+  const folder = mkdtempSync(join(tmpdir(), 'keyledger-mutant-'));
+  try {
+    const sdk = await broken(mutant, folder);
+    let noticed: string | null = null;
+    for (let seed = 0; seed < seeds && noticed === null; seed++) {
+      noticed = await simulate(seed, sdk).then(
+        () => null,
+        (error: Error) => `seed ${seed}: ${error.message}`,
+      );
+    }
+    if (noticed === null) unnoticed++;
+    console.log(`${mutant.what}\n    ${noticed ?? 'NOBODY NOTICES'}`);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+console.log(`${mutants.length} mutants, ${unnoticed} unnoticed`);
+process.exitCode = unnoticed > 0 ? 1 : 0;

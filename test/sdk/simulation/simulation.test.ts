@@ -1,0 +1,30 @@
+import * as assert from 'uvu/assert';
+import { createCore } from '../../../sdk/src/core/core.ts';
+import { createInbox } from '../../../sdk/src/transport/inbox.ts';
+import { createSigned } from '../../../sdk/src/transport/signed.ts';
+import { suite } from '../../support/suite.ts';
+import { simulate } from './simulate.ts';
+
+const simulation = suite('the verifier, however the server, the network and the clocks fail');
+
+const sdk = { createCore, createInbox, createSigned };
+
+// One again: KEYLEDGER_TEST_SEED=17; thousands: KEYLEDGER_TEST_SEEDS=5000.
+const { KEYLEDGER_TEST_SEED: only, KEYLEDGER_TEST_SEEDS: count } = process.env;
+const seeds = only === undefined ? Array.from({ length: Number(count ?? 200) }, (_, seed) => seed) : [Number(only)];
+
+simulation(`lets nothing through that it must not, and recovers, with ${seeds.length} seeds`, async () => {
+  const total = { accepted: 0, refused: 0, unavailable: 0, heard: 0 };
+  for (const seed of seeds) {
+    try {
+      const tally = await simulate(seed, sdk);
+      for (const name of Object.keys(total) as (keyof typeof total)[]) total[name] += tally[name];
+    } catch (error) {
+      throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error });
+    }
+  }
+  // A simulation in which little happens shows little.
+  if (only === undefined) for (const happened of Object.values(total)) assert.ok(happened > 2 * seeds.length);
+});
+
+simulation.run();
