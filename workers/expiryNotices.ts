@@ -24,7 +24,7 @@ export const expiryNoticesKind = 'expiry-notices';
 
 const name = 'expiry-notices';
 const dayMs = 24 * 3600 * 1000;
-const everyMs = 5_000;
+const everyMs = 2_000;
 /** How far is written down this seldom; what is looked at twice is told once. */
 const notedMs = 60_000;
 
