@@ -1,6 +1,8 @@
 import { isRejection } from '../domain/decider.ts';
 import { installation, installationStream } from '../domain/installation.ts';
+import { policyStream } from '../domain/keyPolicy.ts';
 import { presets } from '../domain/presets.ts';
+import { settings } from '../domain/settings.ts';
 import type { Command, Execute, Request } from './command.ts';
 import { toBase64, toHex } from './encoding.ts';
 import type { Cryptography, Randomness } from './environment.ts';
@@ -10,7 +12,6 @@ import { knowsPerson } from './personKeys.ts';
 import { personOfStream } from './persons.ts';
 import type { EventStore, Position } from './ports/eventStore.ts';
 import type { Vault } from './ports/vault.ts';
-import { settingsCommands } from './settings.ts';
 import { readPlain, vaultTable } from './vaultTable.ts';
 
 // Stored shape of the vault's one row of kind `installation`.
@@ -96,24 +97,31 @@ export async function* personsWithoutKey(
  */
 export const requireSameInstallation = async (deps: Looked): Promise<InstallationRow | null> => {
   const { store, vault, names } = deps;
-  const row = await readInstallationRow(vault);
-  const { events } = await store.readStream(installationStream, 0, 1);
-  const created = events[0];
+  const hasEvents = async () => (await store.readAll(null, 1)).events.length > 0;
+  const readCreated = async () => (await store.readStream(installationStream, 0, 1)).events[0];
+  let row = await readInstallationRow(vault);
   if (row === null) {
-    if ((await store.readAll(null, 1)).events.length === 0) return null;
-    throw new WrongStores(`${names.log} has events and ${names.vault} is empty: restore both from one backup`);
+    if (!(await hasEvents())) return null;
+    // Another process may be at its first start: it has put the row before its first event.
+    row = await readInstallationRow(vault);
   }
+  if (row === null)
+    throw new WrongStores(`${names.log} has events and ${names.vault} is empty: restore both from one backup`);
   const checks = checksOf(deps);
   if (row.checks.masterKey !== checks.masterKey)
     throw new WrongStores(`the master key is not the one that ${names.vault} was made with (log: ${names.log})`);
   if (row.checks.pepper !== checks.pepper)
     throw new WrongStores(`the pepper is not the one that ${names.vault} was made with (log: ${names.log})`);
-  if (created === undefined) {
-    if (row.state === 'creating' && (await store.readAll(null, 1)).events.length === 0) return row;
+  let created = await readCreated();
+  if (created === undefined && row.state === 'creating') {
+    if (!(await hasEvents())) return row;
+    // Whatever came in between begins with this one.
+    created = await readCreated();
+  }
+  if (created === undefined)
     throw new WrongStores(
       `${names.vault} belongs to an installation whose events ${names.log} does not have: restore both from one backup`,
     );
-  }
   if (created.data.installationId !== row.installationId)
     throw new WrongStores(`${names.log} and ${names.vault} are of two installations: restore both from one backup`);
   return row;
@@ -146,6 +154,20 @@ const createInstallation: Command<{ readonly installationId: string; readonly ep
   },
 };
 
+/** Nothing where there is one: a process that comes late must not set back what an administrator has changed already. */
+const setFirstPolicy: Command<null, null> = {
+  name: 'SetFirstPolicy',
+  several: false,
+  run: async (_, run) => {
+    const { preset: _preset, ...values } = presets.qalyptus;
+    const change = { preset: 'qalyptus', ...values } as const;
+    const step = await run.step(settings, policyStream, (state) =>
+      state.policyChanged === null ? settings.decide({ type: 'ChangeKeyPolicy', change }, state) : [],
+    );
+    return isRejection(step) ? step : { result: null };
+  },
+};
+
 /**
  * Makes the installation where there is none, or goes on where a crash left it: the vault's row, the log's first event,
  * the first policy, then the row says that it is ready. Each step may be repeated.
@@ -165,9 +187,7 @@ export const createWhereMissing = async (
   const { installationId, epoch } = row;
   const created = await deps.execute(createInstallation, { installationId, epoch }, deps.request());
   if (isRejection(created)) throw new Error(`the installation cannot be made: ${created.rejected}`);
-  const { preset: _preset, ...values } = presets.qalyptus;
-  const change = { preset: 'qalyptus', ...values } as const;
-  const policy = await deps.execute(settingsCommands.changeKeyPolicy, { change }, deps.request());
+  const policy = await deps.execute(setFirstPolicy, null, deps.request());
   if (isRejection(policy)) throw new Error(`the first policy cannot be set: ${policy.rejected}`);
   const ready: InstallationRow = { ...row, state: 'ready' };
   await rows.put(rowId, ready, 'any');

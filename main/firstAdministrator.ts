@@ -93,6 +93,19 @@ const cannotBe = (email: string, { rejected }: Rejection) =>
   new OperationError(`${email} cannot be made administrator: ${rejected}`);
 
 const attempts = 20;
+const turnMs = 10_000;
+
+/**
+ * Of several processes at their first start one at a time makes the administrator, or one would set the password again
+ * that another has just written down. In a folder there is but one, and it must not wait for itself after a crash.
+ */
+const inTurn = async <T>({ inside }: AdministratorDeps, work: () => Promise<T>): Promise<T> => {
+  const { stores, processId, parts } = inside;
+  if (!stores.shared) return work();
+  while ((await stores.vault.lease('first-administrator', processId, turnMs)) === null)
+    await parts.scheduler.sleep(100);
+  return work().finally(() => stores.vault.releaseLease('first-administrator', processId));
+};
 
 const initialFile = (folder: string) => join(folder, 'initial-admin');
 
@@ -107,16 +120,19 @@ export const ensureFirstAdministrator = async (
 ): Promise<string | null> => {
   const file = initialFile(folder);
   const email = configured?.email ?? defaultEmail;
-  for (let tried = 1; ; tried += 1) {
-    const granted = await deps.inside.folds.read(roles, rolesStream, ({ state }) => state.administrators.length > 0);
-    if (granted) return existsSync(file) && (await opens(deps, file)) ? file : null;
+  const granted = () => deps.inside.folds.read(roles, rolesStream, ({ state }) => state.administrators.length > 0);
+  const there = async () => (existsSync(file) && (await opens(deps, file)) ? file : null);
+  const make = async (tried: number): Promise<string | null> => {
+    if (await granted()) return there();
     const password = configured?.password ?? passwordIn(file, deps.randomness);
     const refused = await makeAdministrator(deps, email, password, configured === null);
     if (refused === null) return configured === null ? file : null;
     // Another process makes them at this very moment.
     if (refused.rejected !== 'email-taken' || tried === attempts) throw cannotBe(email, refused);
     await deps.inside.parts.scheduler.sleep(100);
-  }
+    return make(tried + 1);
+  };
+  return (await granted()) ? there() : inTurn(deps, () => make(1));
 };
 
 /** Takes the file away once its password no longer works. Resolves when there is none, or at the signal. */

@@ -7,7 +7,7 @@ import { UnusableKey } from '../adapters/node/keyFiles.ts';
 import { passwordHasher } from '../adapters/node/passwordHasher.ts';
 import { DataRefused } from '../adapters/sqlite/errors.ts';
 import { Failure, failedWith, type Refuser } from '../commands/failure.ts';
-import { readInstallationRow } from '../commands/firstStart.ts';
+import { readInstallationRow, WrongStores } from '../commands/firstStart.ts';
 import type { Bus } from '../commands/ports/bus.ts';
 import { WrongLog } from '../workers/indexReader.ts';
 import { presenceWorker } from '../workers/presence.ts';
@@ -159,6 +159,7 @@ const start = async (configuration: Configuration, role: Exclude<Role, 'restore'
     await stop();
     if (error instanceof WrongLog)
       throw new StartError(`${stores.names.log} is older than ${stores.names.lists}, or another: ${error.message}`);
+    if (error instanceof WrongStores) throw new StartError(error.message);
     throw refusal(error) ?? error;
   }
 };

@@ -1,19 +1,24 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { createMemoryEventStore } from '../../adapters/memory/eventStore.ts';
 import { createMemoryLists } from '../../adapters/memory/lists.ts';
 import { createMemoryVault } from '../../adapters/memory/vault.ts';
+import type { PasswordHasher } from '../../commands/environment.ts';
 import { readInstallationRow } from '../../commands/firstStart.ts';
 import type { EventStore } from '../../commands/ports/eventStore.ts';
 import type { Vault } from '../../commands/ports/vault.ts';
+import { policyStream } from '../../domain/keyPolicy.ts';
 import { roles, rolesStream } from '../../domain/roles.ts';
+import { settings } from '../../domain/settings.ts';
 import { userStream } from '../../domain/user.ts';
 import { user } from '../../domain/userDecider.ts';
 import { environment, wireInside } from '../../main/core.ts';
 import { completeFirstStart } from '../../main/firstStart.ts';
 import { createLog } from '../../main/log.ts';
 import type { Stores } from '../../main/stores.ts';
+import { chances } from '../support/chances.ts';
 import { dying, type When } from '../support/dying.ts';
 import { fakeHasher, hashOf } from '../support/fakeHasher.ts';
 import { suite } from '../support/suite.ts';
@@ -31,14 +36,14 @@ const newMachine = (): Machine => ({
 });
 
 /** What a process knows that was started on these stores. */
-const processOver = async (store: EventStore, vault: Vault) => {
+const processOver = async (store: EventStore, vault: Vault, shared = false) => {
   const stores: Stores = {
     store,
     vault,
     lists: createMemoryLists(),
     masterKey: new Uint8Array(32).fill(1),
     pepper: new Uint8Array(32).fill(2),
-    shared: false,
+    shared,
     presence: null,
     names: { log: 'the log', vault: 'the vault', lists: 'the lists' },
     madeKeys: [],
@@ -55,14 +60,15 @@ const processOver = async (store: EventStore, vault: Vault) => {
   return { inside, end };
 };
 
-const start = async ({ store, vault, folder }: Machine, configured: Configured): Promise<string | null> => {
-  const { inside, end } = await processOver(store, vault);
+const start = async (
+  { store, vault, folder }: Machine,
+  configured: Configured,
+  shared = false,
+  hasher: PasswordHasher = fakeHasher(),
+): Promise<string | null> => {
+  const { inside, end } = await processOver(store, vault, shared);
   try {
-    const file = await completeFirstStart(
-      { inside, hasher: fakeHasher(), randomness: environment.randomness },
-      folder,
-      configured,
-    );
+    const file = await completeFirstStart({ inside, hasher, randomness: environment.randomness }, folder, configured);
     await inside.handler.flush();
     return file;
   } finally {
@@ -169,16 +175,63 @@ firstStart('a password file that a crash left empty is filled', async () => {
   await requireWhole(machine, passwordIn(file!));
 });
 
-firstStart('two processes that start at the same moment make one installation', async () => {
-  for (let round = 0; round < 10; round += 1) {
-    const machine = newMachine();
-    await Promise.all([start(machine, configured), start(machine, configured)]);
-    await start(machine, configured);
-    const types = (await machine.store.readAll(null, 100)).events.map(({ type }) => type);
-    // Who came second may have found the account half made, and set its password again.
-    assert.equal(types.filter((type) => type !== 'PasswordReset').sort(), wanted);
-    await requireAdministrator(machine, configured.password);
-  }
+/** Each call takes effect a few turns of the event loop after it was made, and each another number. */
+const slowly = <Store extends object>(store: Store, turns: () => number): Store =>
+  Object.fromEntries(
+    Object.entries(store).map(([name, call]) => [
+      name,
+      async (...args: unknown[]) => {
+        for (let turn = turns(); turn > 0; turn -= 1) await setImmediate();
+        return call(...args);
+      },
+    ]),
+  ) as Store;
+
+for (const given of [null, configured]) {
+  const variant = given === null ? 'passwords in files' : 'a given password';
+  firstStart(`eight processes that start at the same moment, each at its own pace: ${variant}`, async () => {
+    for (let round = 0; round < 6; round += 1) {
+      const chance = chances(round);
+      const { store, vault } = newMachine();
+      const machines = Array.from({ length: 8 }, (_, n): Machine => {
+        const turns = () => Math.floor(chance() * (1 + n * 3));
+        return { store: slowly(store, turns), vault: slowly(vault, turns), folder: temporaryFolder() };
+      });
+      const hashers = machines.map(() => slowly(fakeHasher(), () => Math.floor(chance() * 200)));
+      const files = await Promise.all(machines.map((machine, n) => start(machine, given, true, hashers[n])));
+      const types = (await store.readAll(null, 100)).events.map(({ type }) => type);
+      assert.equal(types.sort(), wanted, `round ${round}`);
+      const written = files.filter((file) => file !== null);
+      assert.is(written.length, given === null ? 1 : 0);
+      const left = machines.filter(({ folder }) => existsSync(join(folder, 'initial-admin')));
+      assert.is(left.length, written.length, 'no file holds a password that never worked');
+      await requireWhole({ ...machines[0]!, store, vault }, given?.password ?? passwordIn(written[0]!));
+    }
+  });
+}
+
+firstStart('an administrator changes the policy before the last process has finished its first start', async () => {
+  const machine = newMachine();
+  let changed = false;
+  // It has seen that the installation is being made, and is slow.
+  const late: Vault = {
+    ...machine.vault,
+    get: async (kind, id) => {
+      const row = await machine.vault.get(kind, id);
+      if (kind !== 'installation' || row === null || changed || JSON.parse(row.value).state !== 'creating') return row;
+      changed = true;
+      await start(machine, configured, true);
+      const { inside, end } = await processOver(machine.store, machine.vault, true);
+      await inside.execute(inside.commands.changeKeyPolicy, { change: { enabled: true } }, inside.request('cli'));
+      await end();
+      return row;
+    },
+  };
+  await start({ ...machine, vault: late }, configured, true);
+  assert.ok(changed);
+  const { inside, end } = await processOver(machine.store, machine.vault);
+  assert.is(await inside.folds.read(settings, policyStream, ({ state }) => state.policy.enabled), true);
+  await end();
 });
 
 firstStart.run();
