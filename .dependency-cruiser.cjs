@@ -7,7 +7,7 @@ const drivers = {
   eventstoredb: ['@eventstore/db-client'],
   mongodb: ['mongodb'],
   nats: ['nats'],
-  node: ['bcryptjs', 'piscina'],
+  node: ['bcryptjs', 'otplib', 'piscina'],
   smtp: ['nodemailer'],
   sqlite: ['node:sqlite'],
 };
@@ -106,9 +106,9 @@ module.exports = {
     ),
     never(
       'sdk-imports-nothing-here',
-      'Services embed it: no server code.',
+      'Services embed it: no server code, and no package but nats.',
       { path: '^sdk/', pathNot: free },
-      { path: [`^${house}/`, '^console/'] },
+      { pathNot: ['^sdk/', path('nats')], dependencyTypesNot: ['core'], couldNotResolve: false },
     ),
     never(
       'no-development-packages',
