@@ -3,6 +3,7 @@ import { apiKeyCommands } from '../../commands/apiKeys.ts';
 import { claimCommands } from '../../commands/claims.ts';
 import type { Command, Outcome, Request } from '../../commands/command.ts';
 import { emailAddresses } from '../../commands/emailAddresses.ts';
+import { toHex } from '../../commands/encoding.ts';
 import { Failure, failedWith } from '../../commands/failure.ts';
 import { keySecrets } from '../../commands/keySecrets.ts';
 import { settingsCommands } from '../../commands/settings.ts';
@@ -91,6 +92,7 @@ export const simulate = async (seed: number, faulty: number, turns: number) => {
   const someone = () => processes[below(processes.length)]!;
   let turn = 0;
   let requests = 0;
+  let imports = 0;
   const told: Told = { users: new Map(), keys: new Map(), maybeEnded: new Set(), ended: new Set(), answers: [] };
 
   const ask = async <I, R extends Json>(choose: Choose<I, R>, input: I, request: Request) => {
@@ -174,12 +176,27 @@ export const simulate = async (seed: number, faulty: number, turns: number) => {
     if (done(await insist((commands) => commands.revokeKey, input))) told.ended.add(keyId);
   };
 
+  const reveal = async ({ id: keyId, ownerId, text }: ToldKey) => {
+    const shown = done(await insist((commands) => commands.revealKey, { ownerId, keyId }));
+    if (shown && shown.secret?.text !== text) throw new Error(`${keyId} was shown with another text`);
+  };
+
+  const importKey = async (ownerId: UserId) => {
+    imports += 1;
+    const text = `made elsewhere ${imports}`;
+    const item = { ownerId, sha256: toHex(crypto.sha256(text)), mask: 'm', name: `name ${below(4)}` };
+    const imported = done(await insist((commands) => commands.importKeys, { items: [item] }));
+    const keyId = imported?.result.results[0]?.id;
+    if (keyId) tell(ownerId, { result: { keyId }, secret: { text } });
+  };
+
   const act = async (): Promise<void> => {
     const what = chance();
     const userId = somebody();
     const key = someKey();
     if (what < 0.1) return register(`${one(['Ada', 'ada', 'GRACE', 'grace', 'Ken'])}@example.com`, ['member']);
     if (userId === undefined) return;
+    if (what < 0.16) return importKey(userId);
     if (what < 0.5) {
       const input = { ownerId: userId, name: `name ${below(4)}` };
       return tell(userId, done(await insist((commands) => commands.createApiKey, input)));
@@ -191,7 +208,8 @@ export const simulate = async (seed: number, faulty: number, turns: number) => {
       return void (await insist((commands) => commands.editUser, { userId, roles }));
     }
     if (key === undefined) return;
-    return what < 0.9 ? revoke(key) : rotate(key);
+    if (what < 0.87) return revoke(key);
+    return what < 0.94 ? rotate(key) : reveal(key);
   };
 
   const shake = async (): Promise<void> => {
@@ -213,6 +231,7 @@ export const simulate = async (seed: number, faulty: number, turns: number) => {
     preset: 'helmut',
     scoped: false,
     uniqueNames: true,
+    secret: 'recoverable',
     maxKeysPerUser: mostKeys,
     maxGraceSeconds: 60,
   } as const;

@@ -44,7 +44,7 @@ const keysAreAsTold = async ({ told, clock }: Simulation, events: readonly Event
   for (const event of events) index.apply(event);
   const made = new Map<string, number>();
   for (const { type, data } of events)
-    if (type === 'ApiKeyCreated') made.set(data.keyId, (made.get(data.keyId) ?? 0) + 1);
+    if (type === 'ApiKeyCreated' || type === 'ApiKeyImported') made.set(data.keyId, (made.get(data.keyId) ?? 0) + 1);
   for (const key of told.keys.values()) {
     assert.is(made.get(key.id), 1, 'whoever was told of a key has it, once');
     const question = { hash: crypto.sha256(key.text), wellFormed: () => true, scopes: [], applications: null };
