@@ -4,9 +4,11 @@ import { environment, type Inside, wireInside } from '../../main/core.ts';
 import { createLog } from '../../main/log.ts';
 import { openStores } from '../../main/stores.ts';
 
-/** Works on the data folder of a server that was stopped, with what the server itself works with. */
-export const withFolder = async <R>(data: string, work: (inside: Inside) => Promise<R>): Promise<R> => {
-  const stores = await openStores(readConfiguration({ KEYLEDGER_DATA: data }), environment, 'tool');
+type Settings = { readonly [variable: string]: string };
+
+/** Works on the stores of these settings with what a server itself works with: a folder whose server was stopped, or servers. */
+export const withStores = async <R>(settings: Settings, work: (inside: Inside) => Promise<R>): Promise<R> => {
+  const stores = await openStores(readConfiguration(settings), environment, 'tool');
   try {
     return await work(wireInside(stores, createLog('silent')));
   } finally {
@@ -14,11 +16,15 @@ export const withFolder = async <R>(data: string, work: (inside: Inside) => Prom
   }
 };
 
+/** The same on a data folder. */
+export const withFolder = <R>(data: string, work: (inside: Inside) => Promise<R>): Promise<R> =>
+  withStores({ KEYLEDGER_DATA: data }, work);
+
 type Foreign = { readonly stream: string; readonly type: string; readonly data: object };
 
 /** Appends at a stream's end, sealed as every event is, what no command of this release would decide. */
-export const appendForeign = (data: string, { stream, type, data: fields }: Foreign): Promise<string> =>
-  withFolder(data, async ({ stores: { store }, codec }) => {
+export const appendForeign = (at: string | Settings, { stream, type, data: fields }: Foreign): Promise<string> =>
+  withStores(typeof at === 'string' ? { KEYLEDGER_DATA: at } : at, async ({ stores: { store }, codec }) => {
     const { events } = await store.readStream(stream, 0, 1_000);
     const id = crypto.randomUUID();
     const envelope = {
