@@ -20,6 +20,7 @@ export type LiveSession = {
   readonly userId: UserId;
   readonly ownerEpoch: number;
   readonly sessionEpoch: number;
+  readonly mustChangePassword?: boolean;
 };
 
 export type Credentials = {
@@ -84,7 +85,8 @@ const bySession = async (token: string, from: Credentials): Promise<Person | nul
   const owner = from.owner(session.userId);
   if (owner === null || !owner.active) return null;
   if (owner.ownerEpoch !== session.ownerEpoch || owner.sessionEpoch !== session.sessionEpoch) return null;
-  const { permissions, scopes, mustChangePassword } = owner;
+  const { permissions, scopes } = owner;
+  const mustChangePassword = owner.mustChangePassword || session.mustChangePassword === true;
   const { userId, id: sessionId, ownerEpoch } = session;
   return { kind: 'session', userId, sessionId, ownerEpoch, permissions, scopes, mustChangePassword };
 };

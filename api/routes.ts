@@ -1,6 +1,7 @@
 import { dataPlaneCalls } from './dataPlane/description.ts';
 import { openapiOf } from './openapi.ts';
 import { type AdminKeysContext, adminKeyRoutes } from './resources/admin/apiKeys.ts';
+import { type AdminCredentialsContext, adminCredentialRoutes } from './resources/admin/credentials.ts';
 import { type ImportKeysContext, importKeysRoutes } from './resources/admin/importKeys.ts';
 import { type ListsContext, listRoutes } from './resources/admin/lists.ts';
 import { type MailServerContext, mailServerRoutes } from './resources/admin/mailServer.ts';
@@ -22,9 +23,11 @@ import { meRoutes } from './resources/me.ts';
 import { type NoticesContext, noticesRoutes } from './resources/notices.ts';
 import { type NotificationsContext, notificationsRoutes } from './resources/notifications.ts';
 import { type PasswordContext, passwordRoutes } from './resources/password.ts';
+import { type PasswordResetContext, passwordResetRoutes } from './resources/passwordReset.ts';
 import { type ProfileContext, profileRoutes } from './resources/profile.ts';
 import { type SessionContext, sessionRoutes } from './resources/session.ts';
 import { type SessionsContext, sessionsRoutes } from './resources/sessions.ts';
+import { type TwoFactorContext, twoFactorRoutes } from './resources/twoFactor.ts';
 import { type UnsubscribeContext, unsubscribeRoutes } from './resources/unsubscribe.ts';
 import type { Route } from './route.ts';
 
@@ -36,6 +39,7 @@ export type RoutesContext = OwnKeysContext &
   AdminKeysContext &
   ImportKeysContext &
   AdminUsersContext &
+  AdminCredentialsContext &
   PolicyContext &
   ScopesContext &
   RolesContext &
@@ -49,6 +53,8 @@ export type RoutesContext = OwnKeysContext &
   SessionsContext &
   ProfileContext &
   PasswordContext &
+  PasswordResetContext &
+  TwoFactorContext &
   NotificationsContext &
   NoticesContext &
   UnsubscribeContext &
@@ -67,6 +73,8 @@ export const allRoutes = (context: RoutesContext): readonly Route[] => {
     ...meRoutes(context),
     ...profileRoutes(context),
     ...passwordRoutes(context),
+    ...passwordResetRoutes(context),
+    ...twoFactorRoutes(context),
     ...deleteAccountRoutes(context),
     ...notificationsRoutes(context),
     ...unsubscribeRoutes(context),
@@ -77,6 +85,7 @@ export const allRoutes = (context: RoutesContext): readonly Route[] => {
     ...scopeRoutes(context),
     ...policyRoutes(context),
     ...adminUserRoutes(context),
+    ...adminCredentialRoutes(context),
     ...roleRoutes(context),
     ...importKeysRoutes(context),
     ...adminKeyRoutes(context),

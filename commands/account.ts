@@ -103,6 +103,7 @@ const changePassword = (deps: AccountDeps): Command<ChangePasswordInput, Account
           if (replaced) continue;
           return step;
         }
+        await deps.sessions.passwordChanged(userId, sessionId);
         if (endOtherSessions) await deps.sessions.endAll(userId, sessionId);
         return { result: { userId } };
       }

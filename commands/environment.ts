@@ -38,3 +38,16 @@ export type PasswordHasher = {
     hash: string | null,
   ) => Promise<{ readonly right: boolean; readonly needsRehash: boolean }>;
 };
+
+/** One-time codes as authenticator apps make them (RFC 6238 with SHA-1, six digits, 30 seconds). */
+export type OneTimeCodes = {
+  /** Base32, as people type it into an app. @param random 20 bytes */
+  readonly secretOf: (random: Uint8Array) => string;
+  /**
+   * The number of the 30 seconds for which the code is right: those at the time given, or the ones just before or after
+   * them. @param at milliseconds since 1970 @returns null: it is right for none of the three
+   */
+  readonly stepOf: (secret: string, code: string, at: number) => number | null;
+  /** `otpauth://…`, for a QR code. @param account what the app shows beside the codes */
+  readonly urlOf: (secret: string, account: string) => string;
+};

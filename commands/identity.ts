@@ -4,10 +4,11 @@ import { type Instant, millis } from '../domain/instant.ts';
 import type { TwoFactor } from '../domain/user.ts';
 import { userStream } from '../domain/user.ts';
 import { user } from '../domain/userDecider.ts';
+import { type CodeAccount, type Codes, codeThrottleKeys, type ProvenCode, type VerifyCode } from './codes.ts';
 import type { Request } from './command.ts';
 import { checkPassword, type PasswordCheckDeps } from './passwordCheck.ts';
 import type { Session, Sessions } from './sessions.ts';
-import type { Load, VerifyCode } from './signIn.ts';
+import type { Load } from './signIn.ts';
 import type { ThrottleKey } from './throttling.ts';
 
 /** Somebody signed in, asked to show once more that it is them. */
@@ -18,10 +19,16 @@ export type Proof = { readonly password: string } | { readonly code: string };
 /** A password that was right, and the hash that it was right for. */
 export type ProvenPassword = { readonly hash: string };
 
-/** Rejections of all: `reauthentication-failed`, `externally-managed`, `too-many-requests` {retryAfterSeconds}. */
+/** Rejections, unless said otherwise: `reauthentication-failed`, `externally-managed`, `too-many-requests` {retryAfterSeconds}. */
 export type Identity = {
   /** @throws Failure too-busy */
   readonly password: (userId: UserId, password: string, request: Request) => Promise<ProvenPassword | Rejection>;
+  /**
+   * A code of their second factor beside a password. Rejections: `code-invalid`, also where it was used; `conflict` where
+   * they have no second factor; `externally-managed`; `too-many-requests`.
+   * @param by as `Codes.prove` takes it
+   */
+  readonly code: (userId: UserId, code: string, request: Request, by: string) => Promise<ProvenCode | Rejection>;
   /** Sensitive calls go without a password for five minutes from then on. */
   readonly reauthenticate: (who: Asked, proof: Proof, request: Request) => Promise<Rejection | null>;
   /**
@@ -48,7 +55,13 @@ const throttleKeys = (userId: UserId): readonly ThrottleKey[] => [
 type Credentials = { readonly passwordHash: string | null; readonly twoFactor: TwoFactor | null };
 
 export const createIdentity = (
-  deps: PasswordCheckDeps & { readonly load: Load; readonly sessions: Sessions; readonly verifyCode?: VerifyCode },
+  deps: PasswordCheckDeps & {
+    readonly load: Load;
+    readonly sessions: Sessions;
+    /** Without it no code is right. */
+    readonly proveCode?: Codes['prove'];
+    readonly verifyCode?: VerifyCode;
+  },
 ): Identity => {
   const { load, sessions } = deps;
 
@@ -72,24 +85,52 @@ export const createIdentity = (
     return { hash };
   };
 
-  const code = async (userId: UserId, given: string, request: Request): Promise<Rejection | null> => {
+  /** What one attempt at a code comes to, behind its throttle. @returns null: it is wrong, which is counted */
+  const attemptCode = async <T>(
+    userId: UserId,
+    request: Request,
+    check: (account: CodeAccount) => Promise<T | null>,
+  ): Promise<T | null | Rejection> => {
     const credentials = await credentialsOf(userId);
     if (isRejection(credentials)) return credentials;
-    const admitted = await deps.throttling.admit(throttleKeys(userId), request.at);
-    if (isRejection(admitted)) return admitted;
     const { twoFactor } = credentials;
-    const right = twoFactor !== null && (await deps.verifyCode?.({ userId, twoFactor }, given, request)) === true;
-    if (!right) return reject('reauthentication-failed');
-    await admitted.succeeded();
-    return null;
+    if (twoFactor === null) return reject('conflict');
+    const admitted = await deps.throttling.admit(codeThrottleKeys(userId, 'inside'), request.at);
+    if (isRejection(admitted)) return admitted;
+    const right = await check({ userId, twoFactor }).catch(async (error: unknown) => {
+      await admitted.takeBack();
+      throw error;
+    });
+    if (right !== null) await admitted.succeeded();
+    return right;
+  };
+
+  const reauthenticateBy = async (userId: UserId, given: string, request: Request): Promise<Rejection | null> => {
+    const right = await attemptCode(userId, request, async (account) =>
+      (await deps.verifyCode?.(account, given, request)) === true ? true : null,
+    );
+    if (right === null || (isRejection(right) && right.rejected === 'conflict'))
+      return reject('reauthentication-failed');
+    return isRejection(right) ? right : null;
   };
 
   return {
     password,
 
+    code: async (userId, given, request, by) => {
+      const proven = await attemptCode(
+        userId,
+        request,
+        async (account) => (await deps.proveCode?.(account, given, request.at, by)) ?? null,
+      );
+      return proven ?? reject('code-invalid');
+    },
+
     reauthenticate: async ({ userId, sessionId }, proof, request) => {
       const shown =
-        'password' in proof ? await password(userId, proof.password, request) : await code(userId, proof.code, request);
+        'password' in proof
+          ? await password(userId, proof.password, request)
+          : await reauthenticateBy(userId, proof.code, request);
       if (isRejection(shown)) return shown;
       await sessions.reauthenticated(userId, sessionId, request.at);
       return null;

@@ -24,11 +24,13 @@ export type Session = {
   readonly twoFactor: boolean;
   /** When its owner last showed again that it is them. */
   readonly reauthenticatedAt: Instant | null;
+  /** The password it began with is too short to stand alone: nothing goes here before it is changed. Absent: no. */
+  readonly mustChangePassword?: boolean;
 };
 
 export type NewSession = Pick<
   Session,
-  'userId' | 'ownerEpoch' | 'sessionEpoch' | 'ip' | 'userAgent' | 'method' | 'twoFactor'
+  'userId' | 'ownerEpoch' | 'sessionEpoch' | 'ip' | 'userAgent' | 'method' | 'twoFactor' | 'mustChangePassword'
 >;
 
 /** The event that is about to end a user's other sessions, and the epoch that begins with it. */
@@ -55,6 +57,8 @@ export type Sessions = {
    */
   readonly surviveThrough: (userId: UserId, sessionId: string, event: Survival) => Promise<void>;
   readonly reauthenticated: (userId: UserId, sessionId: string, at: Instant) => Promise<void>;
+  /** The password was changed from it: no need to any more. */
+  readonly passwordChanged: (userId: UserId, sessionId: string) => Promise<void>;
 };
 
 export const idleMs = 12 * 3_600_000;
@@ -181,5 +185,11 @@ export const createSessions = (deps: {
 
     reauthenticated: (userId, sessionId, at) =>
       change(userId, sessionId, (value) => ({ ...value, reauthenticatedAt: at })),
+
+    passwordChanged: async (userId, sessionId) => {
+      const row = await rowOf(userId, sessionId);
+      if (row?.value.mustChangePassword)
+        await change(userId, sessionId, (value) => ({ ...value, mustChangePassword: false }));
+    },
   };
 };

@@ -3,11 +3,14 @@ import { clientPrefix } from '../domain/clientAddress.ts';
 import { type Fold, isRejection, type Rejection, reject } from '../domain/decider.ts';
 import { emailClaim, emailClaimStream } from '../domain/emailClaim.ts';
 import type { UserId } from '../domain/ids.ts';
+import { isTooShortAlone } from '../domain/password.ts';
 import { throttleKinds } from '../domain/signInThrottle.ts';
-import { type TwoFactor, userStream } from '../domain/user.ts';
+import { type TwoFactor, type User, userStream } from '../domain/user.ts';
 import { user } from '../domain/userDecider.ts';
 import { recordActivity } from './activities.ts';
 import type { Background } from './background.ts';
+import { byUser } from './byUser.ts';
+import { codeThrottleKeys, type VerifyCode } from './codes.ts';
 import type { Command, Execute, Loaded, Request } from './command.ts';
 import type { Devices } from './devices.ts';
 import type { EmailAddresses } from './emailAddresses.ts';
@@ -17,13 +20,6 @@ import type { NewSession, Session, Sessions } from './sessions.ts';
 import type { Admitted, ThrottleKey } from './throttling.ts';
 
 export type Load = <S, E>(fold: Fold<S, E>, stream: string) => Promise<Loaded<S>>;
-
-/** Whether a one-time or recovery code is right; a right one is never accepted again. */
-export type VerifyCode = (
-  account: { readonly userId: UserId; readonly twoFactor: TwoFactor },
-  code: string,
-  request: Request,
-) => Promise<boolean>;
 
 export type SignInDeps = PasswordCheckDeps & {
   readonly execute: Execute;
@@ -74,12 +70,17 @@ type Account = {
 };
 
 /** Whoever has the address now, in whatever state. */
-const accountOf = async (load: Load, claim: string): Promise<Account | null> => {
+export const userByClaim = async (load: Load, claim: string): Promise<User | null> => {
   const claimed = await load(emailClaim, emailClaimStream(claim));
   if (claimed.state === null) return null;
   const { state } = await load(user, userStream(claimed.state.userId));
   // A claim may be ahead of its user: until they have taken the address, nobody signs in with it.
-  if (state === null || state.claim !== claim) return null;
+  return state !== null && state.claim === claim ? state : null;
+};
+
+const accountOf = async (load: Load, claim: string): Promise<Account | null> => {
+  const state = await userByClaim(load, claim);
+  if (state === null) return null;
   const { userId, ownerEpoch, sessionEpoch, twoFactor } = state;
   const open = state.status === 'active' && state.externalProvider === null;
   return { userId, ownerEpoch, sessionEpoch, twoFactor, passwordHash: open ? state.passwordHash : null };
@@ -96,7 +97,8 @@ const rehashPassword: Command<{ userId: UserId; from: string; passwordHash: stri
   },
 };
 
-const throttleKeys = (claim: string, ip: string | null, device: string | null): readonly ThrottleKey[] => {
+/** @param device as `Devices.recognise` says */
+export const throttleKeys = (claim: string, ip: string | null, device: string | null): readonly ThrottleKey[] => {
   const client = (ip === null ? null : clientPrefix(ip)) ?? 'unknown';
   const of = { pair: `${claim} ${client}`, client, account: claim, device: device ?? '' };
   return throttleKinds(device !== null).map((kind) => ({ kind, of: of[kind] }));
@@ -112,13 +114,6 @@ const failureEvents = ({ counters }: Admitted): readonly ActivityEvent[] => {
     ...(blocked ? [{ type: 'SignInBlocked', data: { failures } } as const] : []),
   ];
 };
-
-const byUser = (request: Request, userId: UserId): Request => ({
-  ...request,
-  actor: { kind: 'user', id: userId },
-  idempotency: null,
-  ifMatch: null,
-});
 
 export const createSignIn = (deps: SignInDeps): SignIn => {
   const { execute, load, hasher, sessions, devices, background } = deps;
@@ -180,8 +175,14 @@ export const createSignIn = (deps: SignInDeps): SignIn => {
         await admitted.takeBack();
         return reject('second-factor-required');
       }
+      const tried = await deps.throttling.admit(codeThrottleKeys(userId, { device }), request.at);
+      if (isRejection(tried)) {
+        await admitted.takeBack();
+        return tried;
+      }
       const verified = await deps.verifyCode?.({ userId, twoFactor }, code, request);
       if (verified !== true) return failed(account, admitted, request);
+      await tried.succeeded();
     }
     await admitted.succeeded();
     if (needsRehash) renewHash(userId, passwordHash, password, request);
@@ -195,6 +196,7 @@ export const createSignIn = (deps: SignInDeps): SignIn => {
       userAgent,
       method: 'password',
       twoFactor: twoFactor !== null,
+      mustChangePassword: twoFactor === null && isTooShortAlone(password),
     };
     const made = await opened(given as NewSession, request);
     if (made === null) return reject('invalid-credentials');

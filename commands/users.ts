@@ -10,6 +10,7 @@ import { claimAndCommit, notAnAddress } from './claimAddress.ts';
 import type { Command, Done, Run } from './command.ts';
 import { editUser, rolesExist } from './editUser.ts';
 import type { EmailAddresses } from './emailAddresses.ts';
+import type { PasswordTokens } from './passwordTokens.ts';
 
 export type UserAnswer = { readonly userId: UserId };
 
@@ -28,7 +29,7 @@ export type RegisterUserInput = {
   readonly organizations: readonly string[];
 };
 
-type Deps = { readonly addresses: EmailAddresses };
+type Deps = { readonly addresses: EmailAddresses; readonly tokens: Pick<PasswordTokens, 'issue'> };
 
 const newUserCommand = (input: RegisterUserInput, who: Pick<NewUserCommand, 'userId' | 'address'>): NewUserCommand => {
   const { kind, profile, roles: assigned, groups, organizations } = input;
@@ -45,8 +46,24 @@ const firstEvent = (decision: ReturnType<typeof user.decide>): UserEvent | Rejec
   return event;
 };
 
-/** An address belongs to one user. Rejections: `email-taken`, `unknown-role`, `email-required`, `validation-failed`. */
-const registerUser = ({ addresses }: Deps): Command<RegisterUserInput, UserAnswer> => ({
+const mailInvitation = async (tokens: Deps['tokens'], userId: UserId, run: Run) => {
+  const { state } = await run.load(user, userStream(userId));
+  // Taken up, turned off or gone before a crashed run of this was finished.
+  if (state?.status !== 'invited') return;
+  const made = {
+    secret: run.secretBytes('password token', 32),
+    id: run.commandId,
+    at: run.request.at,
+    late: true,
+  } as const;
+  await tokens.issue('invitation', state, made);
+};
+
+/**
+ * An address belongs to one user. Whoever is invited gets a mail, once they are there: a crash before it is made good by
+ * whoever finishes the command. Rejections: `email-taken`, `unknown-role`, `email-required`, `validation-failed`.
+ */
+const registerUser = ({ addresses, tokens }: Deps): Command<RegisterUserInput, UserAnswer> => ({
   name: 'RegisterUser',
   several: true,
   run: async (input, run): Promise<Done<UserAnswer> | Rejection> => {
@@ -71,7 +88,10 @@ const registerUser = ({ addresses }: Deps): Command<RegisterUserInput, UserAnswe
       const registered = await run.step(user, stream, decided, { newPerson: userId });
       if (isRejection(registered)) return registered;
     }
-    return (await grantIfAsked(run, userId, input.roles)) ?? { result: { userId } };
+    const refused = await grantIfAsked(run, userId, input.roles);
+    if (refused !== null) return refused;
+    if (input.invite) await mailInvitation(tokens, userId, run);
+    return { result: { userId } };
   },
 });
 

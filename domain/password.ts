@@ -19,6 +19,9 @@ export type PasswordChoice = {
 /** The text that is hashed and compared: the same password typed on two keyboards is one text. */
 export const normalPassword = (password: string): string => password.normalize('NFC');
 
+/** Whether it was good only beside a second factor: once that is off, they are to choose a longer one. */
+export const isTooShortAlone = (password: string): boolean => lengthOf(normalPassword(password)) < shortestPassword;
+
 /**
  * @param isCommon whether a password, NFC and in lower case, is among those that attackers try first
  * @returns the password to hash. Rejections: `password-confirmation-differs`, `password-too-short` {min},

@@ -11,6 +11,7 @@ import type { Request } from '../commands/command.ts';
 import { createCore } from '../commands/core.ts';
 import { emailAddresses } from '../commands/emailAddresses.ts';
 import { keySecrets } from '../commands/keySecrets.ts';
+import { createPasswordTokens } from '../commands/passwordTokens.ts';
 import type { Position } from '../commands/ports/eventStore.ts';
 import { type Acknowledgement, acknowledgementKind, receiptCommands } from '../commands/receipts.ts';
 import { serviceTokenCommands } from '../commands/serviceTokens.ts';
@@ -118,10 +119,11 @@ export const wireInside = (
   const secrets = keySecrets(vault, boxes);
   const signingKeys = createSigningKeys({ ...environment, vault, boxes });
   const mails = wireMails({ ...environment, vault, boxes, purposeKeys, folds }, mail);
+  const passwordTokens = createPasswordTokens({ vault, boxes, crypto, purposeKeys, outbox: mails.outbox });
   const commands = {
     ...mails.commands,
     ...apiKeyCommands({ crypto, secrets }),
-    ...userCommands({ addresses }),
+    ...userCommands({ addresses, tokens: passwordTokens }),
     ...settingsCommands,
     ...claimCommands,
     ...auditCommands,
@@ -169,6 +171,7 @@ export const wireInside = (
     secrets,
     signingKeys,
     mails,
+    passwordTokens,
     pages: mail.pages,
     acknowledgements: vaultTable<Acknowledgement>(vault, acknowledgementKind),
     commands,

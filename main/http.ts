@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { addressRanges } from '../adapters/node/addressRanges.ts';
 import { isCommonPassword } from '../adapters/node/commonPasswords.ts';
+import { oneTimeCodes } from '../adapters/node/oneTimeCodes.ts';
 import { createApp } from '../api/app.ts';
 import { cookiesFor } from '../api/cookies.ts';
 import { createCursors } from '../api/cursor.ts';
@@ -13,15 +14,18 @@ import { allRoutes } from '../api/routes.ts';
 import { clientErrorAnswer, endStalled, hasOneHost, serverLimits } from '../api/serverLimits.ts';
 import { accountCommands } from '../commands/account.ts';
 import { createBackground } from '../commands/background.ts';
+import { createCodes } from '../commands/codes.ts';
 import { createDevices } from '../commands/devices.ts';
 import { toHex } from '../commands/encoding.ts';
 import type { PasswordHasher } from '../commands/environment.ts';
 import { Failure } from '../commands/failure.ts';
 import { createIdentity } from '../commands/identity.ts';
 import { createLanes } from '../commands/lanes.ts';
+import { createRequestPasswordReset, passwordResetCommands } from '../commands/passwordReset.ts';
 import { createSessions } from '../commands/sessions.ts';
 import { createSignIn, type Load } from '../commands/signIn.ts';
 import { createThrottling } from '../commands/throttling.ts';
+import { twoFactorCommands } from '../commands/twoFactor.ts';
 import type { Worker } from '../workers/worker.ts';
 import type { Configuration } from './configuration.ts';
 import { environment, type Inside } from './core.ts';
@@ -58,12 +62,17 @@ export const wireHttp = (
   const devices = createDevices(shared);
   const background = createBackground((error, doing) => log.warn({ err: error }, doing));
   const load: Load = (fold, stream) => folds.read(fold, stream, (loaded) => ({ ...loaded }));
-  const checking = { throttling, lanes, hasher, load, sessions };
+  const authenticator = oneTimeCodes();
+  const codes = createCodes({ ...shared, oneTimeCodes: authenticator, execute });
+  const tokens = inside.passwordTokens;
+  const checking = { throttling, lanes, hasher, load, sessions, proveCode: codes.prove, verifyCode: codes.verify };
   const identity = createIdentity(checking);
   const signIn = createSignIn({ ...checking, execute, devices, background, addresses: inside.addresses });
   const commands = {
     ...inside.commands,
     ...accountCommands({ sessions, identity, hasher, isCommonPassword }),
+    ...passwordResetCommands({ tokens, hasher, sessions, isCommonPassword }),
+    ...twoFactorCommands({ ...shared, identity, codes, oneTimeCodes: authenticator }),
   };
 
   const isHttps = configuration.publicUrl?.protocol === 'https:';
@@ -102,6 +111,15 @@ export const wireHttp = (
     sessions,
     identity,
     signIn,
+    requestPasswordReset: createRequestPasswordReset({
+      ...shared,
+      load,
+      addresses: inside.addresses,
+      devices,
+      throttling,
+      background,
+      tokens,
+    }),
     cookies,
     hasher,
     isCommonPassword,

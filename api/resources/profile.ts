@@ -7,7 +7,7 @@ import { changesOf } from '../profileChanges.ts';
 import { type ReadUserContext, readUser } from '../readUser.ts';
 import { Refusal } from '../refusal.ts';
 import { type Answer, type Route, route } from '../route.ts';
-import { profileFields, userSchema } from '../schemas/user.ts';
+import { profileFields, type UserShape, userSchema } from '../schemas/user.ts';
 
 export type ProfileContext = ReadUserContext & {
   readonly execute: Execute;
@@ -33,7 +33,12 @@ const read = (context: ProfileContext) =>
     access: 'session-or-key',
     beforePasswordChange: true,
     answers: { 200: userSchema },
-    handle: ({ caller }) => answerProfile(context, caller.userId),
+    handle: async ({ caller }) => {
+      const answer = await answerProfile(context, caller.userId);
+      if (caller.kind === 'key' || !caller.mustChangePassword) return answer;
+      // Also where only this session asks for it.
+      return { ...answer, body: { ...(answer.body as UserShape), mustChangePassword: true } };
+    },
   });
 
 const change = (context: ProfileContext) =>

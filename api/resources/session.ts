@@ -32,15 +32,20 @@ export const secretText = z
 
 const signedIn = z.object({ user: userSchema });
 
-/** Who is signed in, under the user's own ETag. */
+/**
+ * Who is signed in, under the user's own ETag.
+ * @param asked whether the password has to be changed here whatever the account says: it is too short for this session
+ */
 const answerUser = async (
   context: ReadUserContext,
   userId: UserId,
+  asked: boolean,
   answer: Omit<Answer, 'status' | 'body' | 'etag'> = {},
 ): Promise<Answer> => {
   const found = await readUser(context, userId);
   if (found === null) throw new Refusal('not-found');
-  return { ...answer, status: 200, etag: found.revision, body: { user: found.shape } };
+  const user = { ...found.shape, mustChangePassword: found.shape.mustChangePassword || asked };
+  return { ...answer, status: 200, etag: found.revision, body: { user } };
 };
 
 /** Tells the browser to forget its session. */
@@ -59,7 +64,7 @@ const signIn = (context: SessionContext) =>
     command: {
       command: 'SignIn',
       stream: 'activity-<userId>, user-<id>',
-      events: ['SignedIn', 'SignInFailed', 'SignInBlocked', 'PasswordRehashed'],
+      events: ['SignedIn', 'SignInFailed', 'SignInBlocked', 'PasswordRehashed', 'RecoveryCodeUsed'],
       message: 'none',
       rejections: ['invalid-credentials', 'second-factor-required', 'too-many-requests'],
     },
@@ -73,7 +78,9 @@ const signIn = (context: SessionContext) =>
         cookies.set(cookies.session, done.token, absoluteMs / 1000),
         cookies.set(cookies.device, done.device, deviceSeconds),
       ];
-      return answerUser(context, done.session.userId, { position: done.position, headers: { 'Set-Cookie': set } });
+      const { userId, mustChangePassword = false } = done.session;
+      const headers = { 'Set-Cookie': set };
+      return answerUser(context, userId, mustChangePassword, { position: done.position, headers });
     },
   });
 
@@ -86,7 +93,7 @@ const read = (context: SessionContext) =>
     access: 'session',
     beforePasswordChange: true,
     answers: { 200: signedIn },
-    handle: ({ caller }) => answerUser(context, caller.userId),
+    handle: ({ caller }) => answerUser(context, caller.userId, caller.mustChangePassword),
   });
 
 const signOut = (context: SessionContext) =>

@@ -1,16 +1,22 @@
 import { isCommonPassword } from '../../adapters/node/commonPasswords.ts';
 import { nodeCryptography } from '../../adapters/node/crypto.ts';
+import { oneTimeCodes } from '../../adapters/node/oneTimeCodes.ts';
 import { accountCommands } from '../../commands/account.ts';
 import { createBackground } from '../../commands/background.ts';
+import { createCodes, type VerifyCode } from '../../commands/codes.ts';
 import type { Command, Request } from '../../commands/command.ts';
 import type { CoreDeps } from '../../commands/core.ts';
 import { createDevices } from '../../commands/devices.ts';
 import { emailAddresses } from '../../commands/emailAddresses.ts';
 import { createIdentity } from '../../commands/identity.ts';
 import { createLanes } from '../../commands/lanes.ts';
+import { createOutbox, outboxTable } from '../../commands/mail/outbox.ts';
+import { createRequestPasswordReset, passwordResetCommands } from '../../commands/passwordReset.ts';
+import { createPasswordTokens } from '../../commands/passwordTokens.ts';
 import { createSessions } from '../../commands/sessions.ts';
-import { createSignIn, type Load, type VerifyCode } from '../../commands/signIn.ts';
+import { createSignIn, type Load } from '../../commands/signIn.ts';
 import { createThrottling } from '../../commands/throttling.ts';
+import { twoFactorCommands } from '../../commands/twoFactor.ts';
 import { type RegisterUserInput, userCommands } from '../../commands/users.ts';
 import { activityStream } from '../../domain/activity.ts';
 import { isRejection } from '../../domain/decider.ts';
@@ -24,7 +30,7 @@ export type Accounts = ReturnType<typeof createAccounts>;
 
 export const goodPassword = 'correct horse battery';
 
-let devices = 0;
+let made = 0;
 
 /** Everything that accounts stand on, over stores in memory: one process of a bed. */
 export const createAccounts = (
@@ -34,7 +40,7 @@ export const createAccounts = (
   const { verifyCode, ...coreDeps } = own;
   const core = bed.process(coreDeps);
   const crypto = nodeCryptography();
-  devices += 1;
+  made += 1;
   const vault = own.vault ?? bed.vault;
   const store = own.store ?? bed.store;
   const shared = {
@@ -43,7 +49,7 @@ export const createAccounts = (
     store,
     crypto,
     clock: bed.clock,
-    randomness: seededRandomness(`accounts ${devices}`),
+    randomness: seededRandomness(`accounts ${made}`),
   };
   const load: Load = async (fold, stream) => {
     const lent = await core.folds.load(fold, stream);
@@ -55,19 +61,37 @@ export const createAccounts = (
   const sessions = createSessions(shared);
   const background = createBackground((error, doing) => core.reports.push(`${doing}: ${String(error)}`));
   const addresses = emailAddresses(shared);
+  const throttling = createThrottling(shared);
+  const devices = createDevices(shared);
+  const authenticator = oneTimeCodes();
+  const codes = createCodes({ ...shared, oneTimeCodes: authenticator, execute });
+  const mailTable = outboxTable(vault, core.boxes);
+  const tokens = createPasswordTokens({ ...shared, outbox: createOutbox({ table: mailTable, clock: bed.clock }) });
   const checking = {
-    throttling: createThrottling(shared),
+    throttling,
     lanes: createLanes(),
     hasher,
     load,
     sessions,
-    ...(verifyCode && { verifyCode }),
+    proveCode: codes.prove,
+    verifyCode: verifyCode ?? codes.verify,
   };
   const identity = createIdentity(checking);
-  const signIn = createSignIn({ ...checking, execute, devices: createDevices(shared), background, addresses });
+  const signIn = createSignIn({ ...checking, execute, devices, background, addresses });
+  const requestPasswordReset = createRequestPasswordReset({
+    ...shared,
+    load,
+    addresses,
+    devices,
+    throttling,
+    background,
+    tokens,
+  });
   const commands = {
     ...accountCommands({ sessions, identity, hasher, isCommonPassword }),
-    ...userCommands({ addresses }),
+    ...userCommands({ addresses, tokens }),
+    ...passwordResetCommands({ tokens, hasher, sessions, isCommonPassword }),
+    ...twoFactorCommands({ ...shared, identity, codes, oneTimeCodes: authenticator }),
   };
 
   /** An active user who signs in with the good password, unless said otherwise. */
@@ -94,7 +118,11 @@ export const createAccounts = (
       name: 'EnableTwoFactor',
       several: false,
       run: async (of, run) => {
-        const enable = { type: 'EnableTwoFactor', secret: 'secret', recoveryCodeHashes: [] } as const;
+        const enable = {
+          type: 'EnableTwoFactor',
+          secret: authenticator.secretOf(new Uint8Array(20)),
+          recoveryCodeHashes: [],
+        } as const;
         const step = await run.step(user, userStream(of), (state) => user.decide(enable, state));
         return isRejection(step) ? step : { result: null };
       },
@@ -121,6 +149,11 @@ export const createAccounts = (
     background,
     identity,
     signIn,
+    codes,
+    authenticator,
+    tokens,
+    requestPasswordReset,
+    mailTable,
     commands,
     register,
     turnOnTwoFactor,

@@ -7,6 +7,7 @@ import type { Credentials } from '../../api/authenticate.ts';
 import { cookiesFor } from '../../api/cookies.ts';
 import { createCursors } from '../../api/cursor.ts';
 import type { ReadKeysContext } from '../../api/readKeys.ts';
+import { adminCredentialRoutes } from '../../api/resources/admin/credentials.ts';
 import { policyRoutes } from '../../api/resources/admin/policy.ts';
 import { roleRoutes } from '../../api/resources/admin/roles.ts';
 import { scopeRoutes } from '../../api/resources/admin/scopes.ts';
@@ -16,9 +17,11 @@ import { apiKeyRoutes } from '../../api/resources/apiKeys.ts';
 import { deleteAccountRoutes } from '../../api/resources/deleteAccount.ts';
 import { meRoutes } from '../../api/resources/me.ts';
 import { passwordRoutes } from '../../api/resources/password.ts';
+import { passwordResetRoutes } from '../../api/resources/passwordReset.ts';
 import { profileRoutes } from '../../api/resources/profile.ts';
 import { sessionRoutes } from '../../api/resources/session.ts';
 import { sessionsRoutes } from '../../api/resources/sessions.ts';
+import { twoFactorRoutes } from '../../api/resources/twoFactor.ts';
 import { apiKeyCommands } from '../../commands/apiKeys.ts';
 import { toHex } from '../../commands/encoding.ts';
 import type { Opened } from '../../commands/eventCodec.ts';
@@ -62,7 +65,7 @@ export const startTestApp = async (options: { readonly publicUrl?: string } = {}
   };
 
   const accounts = createAccounts(bed, { afterAppend });
-  const { execute, load, sessions, identity, signIn } = accounts;
+  const { execute, load, sessions, identity, signIn, requestPasswordReset } = accounts;
   const secrets = keySecrets(bed.vault, accounts.boxes);
   const commands = {
     ...accounts.commands,
@@ -131,12 +134,15 @@ export const startTestApp = async (options: { readonly publicUrl?: string } = {}
   const asOf = () => ({ position: readTo, lagMs: 0 });
   const sha256Hex = (text: string) => toHex(crypto.sha256(text));
   const listing = { ...shared, lists, listReader, newestWrite: () => readTo, cursors, asOf };
+  const administering = { ...listing, sessions, hasher: accounts.hasher, isCommonPassword };
   const routes = [
     ...sessionRoutes({ ...shared, signIn, identity, cookies }),
     ...sessionsRoutes({ ...shared, sessions, cookies, cursors, asOf }),
     ...meRoutes(shared),
     ...profileRoutes(shared),
     ...passwordRoutes(shared),
+    ...passwordResetRoutes({ ...shared, requestPasswordReset, cookies }),
+    ...twoFactorRoutes(shared),
     ...deleteAccountRoutes({ ...shared, identity, sessions, cookies }),
     ...apiKeyRoutes({
       ...shared,
@@ -150,7 +156,8 @@ export const startTestApp = async (options: { readonly publicUrl?: string } = {}
     }),
     ...policyRoutes({ ...shared, reader: { proven: () => index }, scheduler: hurriedScheduler(clock) }),
     ...scopeRoutes(shared),
-    ...adminUserRoutes({ ...listing, sessions, hasher: accounts.hasher, isCommonPassword }),
+    ...adminUserRoutes(administering),
+    ...adminCredentialRoutes(administering),
     ...roleRoutes(listing),
     ...serviceTokenRoutes({ ...shared, sha256Hex, cursors, asOf }),
   ];

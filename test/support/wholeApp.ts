@@ -110,7 +110,7 @@ export const startWholeApp = async (
       await reader.afterAppend(position);
     },
   });
-  const { execute, load, sessions, identity, signIn, codec, folds } = accounts;
+  const { execute, load, sessions, identity, signIn, requestPasswordReset, codec, folds } = accounts;
   const ending = new AbortController();
   const reading = reader.run(ending.signal);
   await execute(createInstallation, null, bed.request());
@@ -217,6 +217,7 @@ export const startWholeApp = async (
     sessions,
     identity,
     signIn,
+    requestPasswordReset,
     cookies,
     hasher: accounts.hasher,
     isCommonPassword,

@@ -41,7 +41,7 @@ export type AdminUsersContext = ListingContext &
 
 const tag = 'Administration of users';
 
-const answerUser = async (
+export const answerUser = async (
   context: ReadUserContext,
   userId: UserId,
   answer: Omit<Answer, 'body' | 'etag'>,
@@ -56,7 +56,7 @@ const answerUser = async (
  * @param assigned names of roles that they are to get as well
  * @throws Refusal not-found, forbidden
  */
-const requireUser = async (
+export const requireUser = async (
   { load }: Pick<AdminUsersContext, 'load'>,
   caller: Person | Machine,
   userId: UserId,
@@ -152,7 +152,7 @@ const create = (context: AdminUsersContext) =>
     method: 'POST',
     path: '/v1/admin/users',
     summary:
-      'Make a user. A human with neither password nor provider has status invited until they set a password by a mailed link; such mails are not sent by this release yet',
+      'Make a user. A human with neither password nor provider has status invited until they set a password by a mailed link, which works for seven days',
     tag,
     access: ['users:write'],
     body: newUser,
