@@ -33,6 +33,7 @@ const refused: readonly (readonly [rule: string, file: string, imports: string])
   ['driver-of-nats', 'adapters/memory/c.ts', 'nats'],
   ['driver-of-eventstoredb', 'adapters/memory/d.ts', '@eventstore/db-client'],
   ['driver-of-node', 'adapters/memory/e.ts', 'bcryptjs'],
+  ['driver-of-smtp', 'adapters/memory/g.ts', 'nodemailer'],
   ['adapters-have-one-driver', 'adapters/memory/f.ts', 'express'],
   ['nobody-imports-main', 'api/e.ts', '../main/thing.ts'],
   ['nobody-imports-main', 'sdk/a.ts', '../main/thing.ts'],
@@ -131,7 +132,16 @@ function writeTree(root: string): void {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), text);
   };
-  const dependencies = ['express', 'zod', 'mongodb', 'nats', '@eventstore/db-client', 'bcryptjs', 'piscina'];
+  const dependencies = [
+    'express',
+    'zod',
+    'mongodb',
+    'nats',
+    '@eventstore/db-client',
+    'bcryptjs',
+    'piscina',
+    'nodemailer',
+  ];
   const list = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, '1.0.0']));
   write(
     'package.json',

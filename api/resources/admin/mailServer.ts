@@ -36,15 +36,9 @@ const shown = z.object({ ...fields, source }).meta({ id: 'MailServer' });
 const change = z.strictObject({
   ...fields,
   username: fields.username.default(null),
-  password: z
-    .string()
-    .min(1)
-    .max(1024)
-    .nullable()
-    .optional()
-    .meta({
-      description: 'Write only. Absent: as it is, as long as host, port, security and username are; null: none.',
-    }),
+  password: z.string().min(1).max(1024).nullable().optional().meta({
+    description: 'Write only. Absent: as it is, as long as host, port, security and username are; null: none.',
+  }),
   source: source.optional(),
 });
 
