@@ -6,6 +6,7 @@ import { checkedConnectionString } from './connectionString.ts';
 import { unavailable } from './errors.ts';
 import { streamNames } from './names.ts';
 import { eventReads } from './reads.ts';
+import { createTails } from './tails.ts';
 import type { Patience } from './timing.ts';
 import { createWakeUps } from './wakeUps.ts';
 
@@ -33,6 +34,7 @@ export const createEventStoreDb = (options: EventStoreDbOptions): EventStore => 
   const names = streamNames(prefix);
   const connection = openConnection(checkedConnectionString(connectionString), time, patience);
   const reads = eventReads(connection, names, time, patience);
+  const tails = createTails(reads);
   const wakeUps = createWakeUps(connection, names, time);
   const open = new Set<Promise<unknown>>();
   let closing: Promise<void> | null = null;
@@ -59,8 +61,8 @@ export const createEventStoreDb = (options: EventStoreDbOptions): EventStore => 
         if (result.appended) wakeUps.seen(result.position);
         return result;
       }),
-    readStream: (stream, from, limit) => call(() => reads.readStream(stream, from, limit)),
-    readAll: (after, limit) => call(() => reads.readAll(after, limit)),
+    readStream: (stream, from, limit) => call(() => tails.readStream(stream, from, limit)),
+    readAll: (after, limit) => call(() => tails.readAll(after, limit)),
     readAt: (position) => call(() => reads.readAt(position)),
     changed: async (after, signal) => {
       if (closing !== null) throw unavailable('the store is closed');

@@ -15,10 +15,13 @@ import { asFailure, isNotFound, isPassing, isUnknown, unavailable } from './erro
 import { toStored } from './events.ts';
 import type { StreamNames } from './names.ts';
 import { isLogPosition, logPositionOf, positionOf } from './positions.ts';
-import { type Patience, pauseAfter, type Time } from './timing.ts';
+import type { LogPage } from './tails.ts';
+import { over, type Patience, pauseAfter, type Time } from './timing.ts';
 import { weightOf } from './weight.ts';
 
-export type Reads = Pick<EventStore, 'readStream' | 'readAll' | 'readAt'>;
+export type Reads = Pick<EventStore, 'readStream' | 'readAt'> & {
+  readonly readAll: (after: Position | null, limit: number) => Promise<LogPage>;
+};
 
 const maxEventsPerRead = 1_000;
 /** Characters of data, roughly, after which a page is cut short. */
@@ -41,14 +44,24 @@ export const eventReads = (connection: Connection, names: StreamNames, time: Tim
     const abandon = abandoning(reading);
     const done = new AbortController();
     // Neither a deadline nor a cancelled call ends it with an error: that would look like the end of the log.
-    const late = time.sleep(patience.call, done.signal).then(() => {
-      if (done.signal.aborted) return;
-      connection.silent(client);
-      reading.destroy(unavailable(`no answer for ${patience.call} ms`));
-    });
+    let heard = time.monotonic();
+    const listen = async () => {
+      while (!done.signal.aborted) {
+        const left = heard + patience.call - time.monotonic();
+        if (left > 0) {
+          await time.sleep(left, done.signal);
+        } else {
+          connection.silent(client);
+          reading.destroy(unavailable(`no answer for ${patience.call} ms`));
+          return;
+        }
+      }
+    };
+    const listening = listen();
     let all = false;
     try {
       for await (const { event, link } of reading) {
+        heard = time.monotonic();
         const recorded = event ?? link;
         if (recorded !== undefined && !take(recorded)) return false;
       }
@@ -58,8 +71,8 @@ export const eventReads = (connection: Connection, names: StreamNames, time: Tim
       connection.failed(client, error);
       throw error;
     } finally {
-      done.abort();
-      await late;
+      done.abort(over);
+      await listening;
       if (!all) abandon();
     }
   };
@@ -120,6 +133,7 @@ export const eventReads = (connection: Connection, names: StreamNames, time: Tim
 
   const allPage = async (after: Position | null, fromPosition: ReadPosition, asked: number) => {
     const events: StoredEvent[] = [];
+    const touched: string[] = [];
     let weight = 0;
     let position = after;
     const take = (event: RecordedEvent): boolean => {
@@ -129,7 +143,12 @@ export const eventReads = (connection: Connection, names: StreamNames, time: Tim
       if (events.length === asked || weight >= maxReadWeight) return false;
       position = at;
       const stored = toStored(names, event);
-      if (stored === null) return true;
+      if (stored === null) {
+        // Also what is said of a stream in its metadata: that it was deleted, or cut.
+        const stream = names.streamOf(event.streamId.replace(/^\$\$/, ''));
+        if (stream !== null) touched.push(stream);
+        return true;
+      }
       events.push(stored);
       weight += weightOf(stored.data);
       return true;
@@ -145,7 +164,7 @@ export const eventReads = (connection: Connection, names: StreamNames, time: Tim
         return take(event);
       },
     );
-    return { events, position, end: all && seen < maxCount };
+    return { events, position, end: all && seen < maxCount, touched };
   };
 
   return {

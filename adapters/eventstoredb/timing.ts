@@ -3,6 +3,9 @@ import { unavailable } from './errors.ts';
 
 export type Time = Pick<Clock, 'monotonic'> & Scheduler;
 
+/** Why a sleep ends; making an error for it would cost more than all the rest. */
+export const over = 'over';
+
 /** Milliseconds. */
 export type Patience = {
   /** For one call to be answered. */
@@ -34,7 +37,7 @@ export const within = async <Result>(
   try {
     return await Promise.race([promise, late]);
   } finally {
-    answered.abort();
+    answered.abort(over);
     // The loser of the race is nobody's error.
     late.catch(() => {});
   }

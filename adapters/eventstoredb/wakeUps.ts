@@ -5,7 +5,7 @@ import { abandoning } from './abandon.ts';
 import type { Connection } from './connection.ts';
 import type { StreamNames } from './names.ts';
 import { isLogPosition, logPositionOf, positionOf } from './positions.ts';
-import { pauseAfter, type Time } from './timing.ts';
+import { over, pauseAfter, type Time } from './timing.ts';
 
 /** Says that something may stand after a position, and nothing else: what stands there is read. */
 export type WakeUps = {
@@ -44,7 +44,7 @@ export const createWakeUps = (connection: Connection, names: StreamNames, time: 
     const confirmed = new AbortController();
     const stop = () => subscription.destroy();
     ended.signal.addEventListener('abort', stop);
-    subscription.on('confirmation', () => confirmed.abort());
+    subscription.on('confirmation', () => confirmed.abort(over));
     const late = time.sleep(confirmMs, confirmed.signal).then(() => {
       if (confirmed.signal.aborted) return;
       connection.silent(client);
@@ -64,7 +64,7 @@ export const createWakeUps = (connection: Connection, names: StreamNames, time: 
       connection.failed(client, error);
     } finally {
       wasConfirmed = confirmed.signal.aborted;
-      confirmed.abort();
+      confirmed.abort(over);
       await late;
       ended.signal.removeEventListener('abort', stop);
       abandon();
@@ -85,11 +85,11 @@ export const createWakeUps = (connection: Connection, names: StreamNames, time: 
       if (after !== null) seen(after);
       if (signal.aborted || ended.signal.aborted || (newest !== null && (after === null || newest > after))) return;
       following ??= follow();
-      const over = new AbortController();
-      const end = () => over.abort();
+      const resting = new AbortController();
+      const end = () => resting.abort(over);
       signal.addEventListener('abort', end);
-      const longest = time.sleep(longestWaitMs, over.signal).then(end);
-      await waiters.wait(over.signal);
+      const longest = time.sleep(longestWaitMs, resting.signal).then(end);
+      await waiters.wait(resting.signal);
       signal.removeEventListener('abort', end);
       end();
       await longest;
