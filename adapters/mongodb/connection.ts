@@ -1,6 +1,7 @@
 import { type Db, MongoClient, type MongoClientOptions } from 'mongodb';
 import type { Scheduler } from '../../commands/environment.ts';
 import { Failure } from '../../commands/failure.ts';
+import './driver.ts';
 import { asked } from './errors.ts';
 
 /** Runs what asks the driver. @throws Failure `store-unavailable` where MongoDB cannot answer, or after `close` */
