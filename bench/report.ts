@@ -1,3 +1,4 @@
+import type { Delay, DelayResult } from './delay.ts';
 import type { Figure } from './figure.ts';
 import type { Machine } from './machine.ts';
 import type { Result, Spread } from './rounds.ts';
@@ -7,6 +8,7 @@ export type Run = {
   readonly at: string;
   readonly machine: Machine;
   readonly results: readonly Result[];
+  readonly delays: readonly DelayResult[];
 };
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
@@ -26,10 +28,35 @@ const cellsOf = (result: Result): readonly string[] => [
   result.reached ? 'yes' : 'no',
 ];
 
+const delayHeadings = ['delay', 'setup', 'over', 'count', 'p50 ms', 'p99 ms', 'goal', 'reached'];
+const yesNo = new Map([
+  [true, 'yes'],
+  [false, 'no'],
+]);
+
+const delayCellsOf = ({ name, goalMs, rows, skipped }: DelayResult): readonly (readonly string[])[] => [
+  ...rows.map(({ setup, way, count, p50Ms, p99Ms, reached }) => [
+    name,
+    setup,
+    way,
+    String(count),
+    p50Ms.toFixed(1),
+    p99Ms.toFixed(1),
+    reached === null ? '' : `p99 ≤ ${goalMs}`,
+    reached === null ? 'baseline' : yesNo.get(reached)!,
+  ]),
+  ...skipped.map(({ setup, reason }) => [name, setup, '', '', '', '', '', `not measured: ${reason}`]),
+];
+
 /** For a terminal: columns in line. */
-export const tableOf = (results: readonly Result[]): string => {
-  const rows = [headings, ...results.map(cellsOf)];
-  const widths = headings.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+export const tableOf = (results: readonly Result[]): string => inLine([headings, ...results.map(cellsOf)]);
+
+/** For a terminal, too. */
+export const delaysTableOf = (results: readonly DelayResult[]): string =>
+  inLine([delayHeadings, ...results.flatMap(delayCellsOf)]);
+
+const inLine = (rows: readonly (readonly string[])[]): string => {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   return rows
     .map((row) =>
       row
@@ -66,10 +93,17 @@ const described = ({ name, title, baseline, product, bound }: Figure, results: r
   return lines.join('\n');
 };
 
-/** docs/benchmarks.md, whole. */
-export const pageOf = ({ at, machine, results }: Run, figures: readonly Figure[]): string => `# Benchmarks
+const describedDelay = ({ name, title, measured, bound }: Delay): string =>
+  [`## ${name}: ${title}`, '', `- Measured: ${measured}.`, `- Bound by: ${bound}.`].join('\n');
 
-Written by \`npm run bench\`, which measures all of it again and takes about two minutes; \`npm run bench -- verify\` measures
+/** docs/benchmarks.md, whole. */
+export const pageOf = (
+  { at, machine, results, delays: delayResults }: Run,
+  figures: readonly Figure[],
+  delays: readonly Delay[],
+): string => `# Benchmarks
+
+Written by \`npm run bench\`, which measures all of it again and takes about four minutes; \`npm run bench -- verify\` measures
 one figure and leaves this page as it is, \`--json\` prints nothing but JSON. Everything runs on loopback and in a temporary
 folder that is removed.
 
@@ -79,7 +113,14 @@ the same run. Baseline and product take turns: a round to warm up, then those th
 
 ${markdown([headings, ...results.map(cellsOf)])}
 
+Some goals are times, from one thing to another in another process: the median and the 99th percentile of all that were
+measured, after a round to warm up. Beside them stands the least that such a message needs on this machine.
+
+${markdown([delayHeadings, ...delayResults.flatMap(delayCellsOf)])}
+
 ${figures.map((figure) => described(figure, results)).join('\n\n')}
+
+${delays.map(describedDelay).join('\n\n')}
 
 ## Where it ran
 
