@@ -15,13 +15,9 @@ import { measure, type Result } from './rounds.ts';
 // As main/keyledger.ts has it: some figures run the product's parts in this process.
 setFlagsFromString('--no-allocation-site-pretenuring');
 
-<<<<<<< HEAD
 const figures: readonly Figure[] = [verifyFigure, commandsFigure, eventStoreFigure, rebuildFigure];
-=======
-const figures: readonly Figure[] = [verifyFigure, commandsFigure, rebuildFigure];
 const delays: readonly Delay[] = [revocationDelay];
 const all = [...figures, ...delays];
->>>>>>> c309925 (Measure how long a revocation takes to be heard)
 
 const asked = process.argv.slice(2).filter((argument) => argument !== '--json');
 const jsonOnly = process.argv.includes('--json');
