@@ -145,6 +145,7 @@ export const createAccounts = (
     load,
     execute,
     hasher,
+    crypto,
     sessions,
     background,
     identity,
