@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { type Client, clientOf, expectStatus, type Response, signIn } from '../support/client.ts';
 import { administrator, type Deployment, noServers, startDeployment } from '../support/deployment.ts';
 import { eventually } from '../support/eventually.ts';
+import { askMeanwhile, type Meanwhile } from '../support/meanwhile.ts';
 import { type Network, startNetwork } from '../support/network.ts';
 import type { Server } from '../support/server.ts';
 import { suite } from '../support/suite.ts';
@@ -61,54 +63,33 @@ const madeBy = async (owner: Client, name: string) => expectStatus(await createK
 const codeAt = async (service: Client, key: string): Promise<string> =>
   expectStatus(await service.post('/v1/verify', { key }), 200).body.code;
 
-const residentKb = async ({ api }: Context): Promise<number> => {
-  const { readFileSync } = await import('node:fs');
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${api.pid}/status`, 'utf8'))![1]);
-};
+const residentKb = ({ api }: Context): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${api.pid}/status`, 'utf8'))![1]);
 
 /** What is asked over and over while it is away, by several at once. */
-const askedMeanwhile = (context: Context, key: string) => {
-  const { api, owner, service, admin } = context;
-  const ending = new AbortController();
-  const statuses = new Map<string, Set<number>>();
-  const wrong: string[] = [];
-  let longest = 0;
-  const loop = async (what: string, permitted: readonly number[], call: () => Promise<Response>) => {
-    const seen = new Set<number>();
-    statuses.set(what, seen);
-    while (!ending.signal.aborted) {
-      const asked = performance.now();
-      const answer = await call();
-      longest = Math.max(longest, performance.now() - asked);
-      seen.add(answer.status);
-      if (!permitted.includes(answer.status)) wrong.push(`${what}: ${answer.status} ${JSON.stringify(answer.body)}`);
-      if (answer.status === 503 && !(Number(answer.headers.get('retry-after')) >= 1))
-        wrong.push(`${what}: no Retry-After`);
-      if (what === 'verify' && answer.body.code !== 'valid') wrong.push(`${what}: ${answer.body.code}`);
-      await setTimeout(5);
-    }
-  };
+const askedMeanwhile = ({ api, owner, service, admin }: Context, key: string): Meanwhile => {
   const nobody = clientOf(api);
-  const loops = [
-    loop('verify', [200], () => service.post('/v1/verify', { key })),
-    loop('ready', [200], () => nobody.get('/readyz')),
-    loop('feed', [200], () => service.get('/v1/revocations')),
-    ...Array.from({ length: 4 }, () => loop('create', [201, 503], () => createKey(owner, `while ${count}`))),
-    loop('settings', [200, 503], () => admin.put('/v1/admin/policy', { maxKeysPerUser: 900 - (count % 50) }, once())),
-    loop('sign-in', [200, 503], () => nobody.post('/v1/session', { email: 'ada@example.com', password })),
-    loop('me', [200, 503], () => owner.get('/v1/me')),
-    loop('list', [200, 503], () => service.get('/v1/admin/api-keys')),
-  ];
-  return {
-    statuses,
-    stop: async () => {
-      ending.abort();
-      await Promise.all(loops);
-      assert.equal(wrong.slice(0, 10), []);
-      assert.ok(longest < answerMs, `somebody waited ${longest} ms`);
-      return longest;
+  const maybe = [200, 503];
+  const settings = () => admin.put('/v1/admin/policy', { maxKeysPerUser: 900 - (count % 50) }, once());
+  const isValid = ({ body }: Response) => (body.code === 'valid' ? null : body.code);
+  return askMeanwhile([
+    { what: 'verify', permitted: [200], call: () => service.post('/v1/verify', { key }), wrong: isValid },
+    { what: 'ready', permitted: [200], call: () => nobody.get('/readyz') },
+    { what: 'feed', permitted: [200], call: () => service.get('/v1/revocations') },
+    ...Array.from({ length: 4 }, () => ({
+      what: 'create',
+      permitted: [201, 503],
+      call: () => createKey(owner, `while ${count}`),
+    })),
+    { what: 'settings', permitted: maybe, call: settings },
+    {
+      what: 'sign-in',
+      permitted: maybe,
+      call: () => nobody.post('/v1/session', { email: 'ada@example.com', password }),
     },
-  };
+    { what: 'me', permitted: maybe, call: () => owner.get('/v1/me') },
+    { what: 'list', permitted: maybe, call: () => service.get('/v1/admin/api-keys') },
+  ]);
 };
 
 const workersWork = ({ worker }: Context) =>
@@ -147,19 +128,19 @@ for (const [how, take, giveBack] of [
     const { owner, service } = context;
     const { key } = await madeBy(owner, `${how}: before`);
     await eventually(async () => (await codeAt(service, key)) === 'valid');
-    const before = await residentKb(context);
+    const before = residentKb(context);
     const asking = askedMeanwhile(context, key);
     await take(context);
     await setTimeout(awayMs);
     await giveBack(context);
     await eventually(async () => (await createKey(owner, `${how}: back`)).status === 201, 'commands are taken again');
     const longest = await asking.stop();
-    for (const what of ['create', 'settings', 'sign-in', 'me', 'list'])
-      assert.ok(asking.statuses.get(what)?.has(503), what);
+    assert.ok(longest < answerMs, `somebody waited ${longest} ms`);
+    for (const what of ['create', 'settings', 'sign-in', 'me', 'list']) assert.ok(asking.seen(what).has(503), what);
     const { id } = await madeBy(owner, `${how}: after`);
     await listHolds(context, id);
     await workersWork(context);
-    const grown = (await residentKb(context)) - before;
+    const grown = residentKb(context) - before;
     process.stdout.write(`${how}: the longest answer took ${Math.round(longest)} ms; ${grown} kB more memory\n`);
   });
 }
