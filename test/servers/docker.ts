@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { mayUseInstalled } from './installed.ts';
 
 /** Whether there seems to be a Docker engine; asking it would take each test file a second. */
-const mayBeThere = process.env.DOCKER_HOST !== undefined || existsSync('/var/run/docker.sock');
+const mayBeThere = mayUseInstalled && (process.env.DOCKER_HOST !== undefined || existsSync('/var/run/docker.sock'));
 
 /** A container of a test's own, its port the same for as long as it is used. */
 export type Contained = {

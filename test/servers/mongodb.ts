@@ -6,6 +6,7 @@ import { delimiter, join } from 'node:path';
 import { MongoClient } from 'mongodb';
 import { eventually } from '../support/eventually.ts';
 import { dockerWith } from './docker.ts';
+import { mayUseInstalled } from './installed.ts';
 import { oneAtATime } from './oneAtATime.ts';
 
 /** A server of a test's own, at the same address for as long as it is used. */
@@ -26,14 +27,14 @@ const onPath = (name: string): string | null =>
   (process.env.PATH ?? '')
     .split(delimiter)
     .map((folder) => join(folder, name))
-    .find((file) => existsSync(file)) ?? null;
+    .find((file) => mayUseInstalled && existsSync(file)) ?? null;
 
 /** Where .ci/run puts what it built from ferretdb/. */
 const built = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'keyledger', 'ferretdb-1.24.0');
 
 const contained = givenMongo === null ? await dockerWith('mongo:8') : null;
 const mongod = onPath('mongod');
-const ferretdb = existsSync(built) ? built : null;
+const ferretdb = mayUseInstalled && existsSync(built) ? built : null;
 const isReal = contained !== null || mongod !== null;
 
 /** Why a test that stops its server cannot run; null where it can. */

@@ -6,6 +6,7 @@ import { connect } from 'nats';
 import { eventually } from '../support/eventually.ts';
 import { temporaryFolder } from '../support/temporaryFolder.ts';
 import { dockerWith } from './docker.ts';
+import { mayUseInstalled } from './installed.ts';
 
 /** A NATS of a test's own, with JetStream, its port the same for as long as it is used. */
 export type NatsServer = {
@@ -43,7 +44,7 @@ const program =
     join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'keyledger'),
   ]
     .map((folder) => join(folder, 'nats-server'))
-    .find((file) => existsSync(file)) ?? null;
+    .find((file) => mayUseInstalled && existsSync(file)) ?? null;
 
 const docker = givenNats === null ? await dockerWith(image) : null;
 
