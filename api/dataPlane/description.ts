@@ -69,6 +69,20 @@ const signingKey = z
 
 const tag = 'Services';
 
+/** Proxies ask with the method of the request that they ask about, or with GET; HEAD is answered like GET. */
+const forwardAuthCall = (method: 'GET' | 'POST'): Described => ({
+  method,
+  path: '/v1/forward-auth',
+  summary: 'For a proxy: whether the request with these headers may pass; 404 to whoever is no proxy of ours',
+  tag,
+  access: 'open',
+  query: forwardAuthQuery,
+  answers: { 204: null },
+  unlogged: 'Use of a key is no event: last use goes to the vault',
+  notIdempotent: true,
+  refuses: ['unauthenticated', 'invalid-key', 'insufficient-scope', 'ambiguous-credentials', 'unavailable'],
+});
+
 /** The calls of services, which the bare server answers: here only to be described. */
 export const dataPlaneCalls: readonly Described[] = [
   {
@@ -96,16 +110,8 @@ export const dataPlaneCalls: readonly Described[] = [
     notIdempotent: true,
     refuses: ['unavailable'],
   },
-  {
-    method: 'GET',
-    path: '/v1/forward-auth',
-    summary: 'For a proxy: whether the request with these headers may pass; 404 to whoever is no proxy of ours',
-    tag,
-    access: 'open',
-    query: forwardAuthQuery,
-    answers: { 204: null },
-    refuses: ['unauthenticated', 'invalid-key', 'insufficient-scope', 'ambiguous-credentials', 'unavailable'],
-  },
+  forwardAuthCall('GET'),
+  forwardAuthCall('POST'),
   {
     method: 'POST',
     path: '/v1/usage',

@@ -105,7 +105,7 @@ const callerOf = ({ as }: Context, { takes }: ContractCall): RawHeaders =>
 
 /** With parameters that name nothing. */
 const pathOf = ({ path }: ContractCall): string =>
-  path.replace(/\{(\w+)\}/g, (_, name) => (name === 'id' ? '00000000-0000-4000-8000-000000000000' : 'nothing'));
+  path.replace(/\{(\w+)\}/g, (_, name) => (/id$/i.test(name) ? '00000000-0000-4000-8000-000000000000' : 'nothing'));
 
 const json = [['Content-Type', 'application/json']] as const;
 
@@ -119,9 +119,12 @@ const send = (context: Context, call: ContractCall, body: string | Uint8Array, h
 
 const nameOf = ({ method, path }: ContractCall) => `${method} ${path}`;
 
-// A mail program may post to the link to unsubscribe, from anywhere and with any body: all that it takes is the token.
-const unsafe = ({ calls }: Context) => calls.filter(({ method, path }) => method !== 'GET' && path !== '/unsubscribe');
-const withBody = (context: Context) => context.calls.filter(({ body }) => body !== null);
+// A mail program may post to the link to unsubscribe, and a proxy to forward-auth, with any body: nobody looks at it. To
+// introspect a form is sent. Each has tests of its own for what it takes.
+const takesNoJson = new Set(['/unsubscribe', '/v1/forward-auth', '/v1/introspect']);
+const unsafe = ({ calls }: Context) => calls.filter(({ method, path }) => method !== 'GET' && !takesNoJson.has(path));
+const withBody = (context: Context) =>
+  context.calls.filter(({ body, path }) => body !== null && !takesNoJson.has(path));
 
 /** Answered on the bare server, where a question has 8 KB at the most. */
 const isSmall = ({ path }: ContractCall) => path === '/v1/verify' || path === '/v1/revocations/ack';
@@ -215,8 +218,8 @@ refuses(
 
 const noTexts = ['\ud800', '\udc00x', 'a\0b', '\u001b[31m'];
 
-/** Where any text at all is a question that has an answer: it is no key. */
-const takesAnyText = /verify|check/;
+/** Where any text at all is a question that has an answer: it is no key, or nobody's address. */
+const takesAnyText = /verify|check|password-reset$/;
 /** What GET answers and PUT passes over. */
 const passedOver = /policy(\/preview)? .(changed|customized|revision)/;
 
@@ -575,7 +578,7 @@ refuses('methods, forms of answers and paths that are not there', async (context
     }
   }
   const answersJson = calls.filter(
-    ({ path }) => path.startsWith('/v1/') && !/verify|usage|revocations|export/.test(path),
+    ({ path }) => path.startsWith('/v1/') && !/verify|introspect|forward-auth|usage|revocations|export/.test(path),
   );
   for (const call of answersJson)
     for (const accept of ['text/html', 'application/xml, text/*', 'application/json;q=0']) {

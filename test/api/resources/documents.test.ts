@@ -57,6 +57,9 @@ s('is OpenAPI 3.1 of every call there is', () => {
   const declared = app.routes.map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`);
   const bare = [
     'POST /v1/verify',
+    'POST /v1/introspect',
+    'GET /v1/forward-auth',
+    'POST /v1/forward-auth',
     'POST /v1/usage',
     'GET /v1/revocations',
     'GET /v1/revocations/stream',
