@@ -140,7 +140,7 @@ s('of one secret say nothing of another', async () => {
 
 s('of somebody who was erased are right no more', async () => {
   const { accounts, bed, secret, account, ada, verify } = await withAda();
-  await accounts.keys.destroy(ada);
+  await accounts.keys.destroy(ada, bed.request().at);
   assert.is(await verify(codeAt(secret, bed.clock.now())), false);
   const forgotten = { ...account, twoFactor: { secret: null, recoveryCodeHashes: [] } };
   const request = from(accounts, '192.0.2.1');

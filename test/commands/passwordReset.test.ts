@@ -404,7 +404,8 @@ s('goes with whoever is erased', async () => {
   await ask();
   const given = await token();
   await accounts.execute(accounts.commands.eraseUser, { userId: ada, reason: null }, bed.request());
-  await accounts.keys.destroy(ada);
+  await accounts.keys.destroy(ada, bed.request().at);
+  await bed.vault.purgePerson(ada);
   assert.is(codeOf(await confirm(given, { by: createAccounts(bed) })), 'code-invalid');
 });
 
