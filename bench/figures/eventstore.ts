@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { EventStoreDBClient, jsonEvent, NO_STREAM } from '@eventstore/db-client';
+import {
+  type AppendExpectedRevision,
+  type AppendResult,
+  EventStoreDBClient,
+  jsonEvent,
+  NO_STREAM,
+} from '@eventstore/db-client';
 import { createEventStoreDb } from '../../adapters/eventstoredb/eventStore.ts';
 import type { StoredEvent } from '../../commands/ports/eventStore.ts';
 import { keyringStream } from '../../domain/keyring.ts';
@@ -63,11 +69,11 @@ const bareRound = async (client: EventStoreDBClient, prefix: string, like: Store
   await Promise.all(
     Array.from({ length: owners }, async () => {
       const stream = `bare-${prefix}-${randomUUID()}`;
-      let expectedRevision: typeof NO_STREAM | bigint = NO_STREAM;
+      let expectedRevision: AppendExpectedRevision = NO_STREAM;
       for (let at = performance.now(); at < until; ) {
         const event = jsonEvent({ id: randomUUID(), type, data, metadata });
-        const { nextExpectedRevision } = await client.appendToStream(stream, event as never, { expectedRevision });
-        expectedRevision = nextExpectedRevision;
+        const written: AppendResult = await client.appendToStream(stream, event as never, { expectedRevision });
+        expectedRevision = written.nextExpectedRevision;
         const now = performance.now();
         took.push(now - at);
         at = now;

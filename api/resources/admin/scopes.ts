@@ -67,7 +67,8 @@ const change = (context: ScopesContext) =>
     tag: 'Administration of settings',
     access: ['policy:write'],
     body: catalog,
-    bodyLimit: 1_048_576,
+    // What is made of it goes into one append, and EventStoreDB takes a mebibyte in one.
+    bodyLimit: 1_000_000,
     answers: { 200: catalog },
     command: {
       command: 'ChangeScopeCatalog',
