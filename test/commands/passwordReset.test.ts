@@ -11,6 +11,7 @@ import { type Accounts, createAccounts, from, goodPassword } from '../support/ac
 import { type Bed, createBed } from '../support/commandBed.ts';
 import { dying } from '../support/dying.ts';
 import { hashOf } from '../support/fakeHasher.ts';
+import { mailsOf } from '../support/queuedMails.ts';
 import { suite } from '../support/suite.ts';
 
 const s = suite('a password set by mail');
@@ -20,22 +21,6 @@ const home = '192.0.2.1';
 const newPassword = 'purple staple lantern';
 
 const codeOf = (outcome: Outcome<Json>): string => (isRejection(outcome) ? outcome.rejected : 'done');
-
-type Queued = { readonly id: string; readonly userId: UserId; readonly template: string; readonly token: string };
-
-/** What waits to be mailed, in the order in which it was put. */
-const mailsOf = async ({ mailTable }: Accounts): Promise<readonly Queued[]> => {
-  const { rows } = await mailTable.find({}, { after: null, limit: 200 });
-  return rows
-    .map(({ id, person, value }) => ({
-      id,
-      userId: person ?? '',
-      template: value.template,
-      token: (value.params as { token: string }).token,
-      queuedAt: value.queuedAt,
-    }))
-    .sort((a, b) => (a.queuedAt < b.queuedAt ? -1 : 1));
-};
 
 const withAda = async (bed: Bed = createBed()) => {
   const accounts = createAccounts(bed);
