@@ -284,6 +284,8 @@ export const withOperations = async (
   }
   try {
     return await work(running.operations);
+  } catch (error) {
+    throw error instanceof Failure ? new OperationError(error.message) : error;
   } finally {
     await running.stop();
   }

@@ -32,7 +32,7 @@ const requireTaken = (text: string, login: string) => {
     new MongoClient(text);
   } catch (error) {
     const { message } = error as Error;
-    const secrets = login.split(':').filter((part) => part !== '');
+    const secrets = login.split(':').slice(1);
     throw new Error(
       secrets.some((secret) => message.includes(secret)) ? 'is not understood' : `is not understood: ${message}`,
     );

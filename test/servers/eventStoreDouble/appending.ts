@@ -17,6 +17,8 @@ export type Serving = {
   readonly faults: Faults;
   /** Ends every connection, as a network does. */
   readonly cut: () => void;
+  /** Counts what was sent to whoever read. */
+  readonly served: { events: number };
 };
 
 /** Bytes that one append may hold. */

@@ -22,6 +22,8 @@ export type EventStoreDouble = {
   readonly connectionString: string;
   readonly log: Log;
   readonly faults: Faults;
+  /** What was read of it, so far. */
+  readonly served: { readonly events: number };
   /** Cuts every connection; new ones are taken. */
   readonly cut: () => void;
   /** How many are open. */
@@ -52,7 +54,8 @@ export const startEventStoreDouble = async ({
   const cut = () => {
     for (const socket of sockets) socket.destroy();
   };
-  const serving: Serving = { log, faults, cut };
+  const served = { events: 0 };
+  const serving: Serving = { log, faults, cut, served };
   const address = { address: host, port };
   let running: { readonly grpc: Server; readonly net: NetServer } | null = null;
 
@@ -100,6 +103,7 @@ export const startEventStoreDouble = async ({
     connectionString: `esdb://${host}:${address.port}?tls=false`,
     log,
     faults,
+    served,
     cut,
     connections: () => sockets.size,
     stop,

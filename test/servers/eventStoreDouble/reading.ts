@@ -33,13 +33,13 @@ export const read =
       if (refused !== null) throw refused;
       await faults.gate(options.hasSubscription() ? 'subscribe' : 'read');
       if (options.hasSubscription()) await subscribe(call, log, options, gone.signal);
-      else await page(call, log, options, gone.signal);
+      else await page(call, serving, options, gone.signal);
     } catch (error) {
       if (!gone.signal.aborted) call.emit('error', error);
     }
   };
 
-const page = async (call: ReadCall, log: Log, options: Options, gone: AbortSignal): Promise<void> => {
+const page = async (call: ReadCall, { log, served }: Serving, options: Options, gone: AbortSignal): Promise<void> => {
   const count = Number(options.getCount());
   if (count === 0) throw unknown('Unexpected ReadAllResult: Error');
   const forwards = options.getReadDirection() === streams.ReadReq.Options.ReadDirection.FORWARDS;
@@ -55,6 +55,7 @@ const page = async (call: ReadCall, log: Log, options: Options, gone: AbortSigna
   for (const record of found) {
     if (left === 0 || gone.aborted) break;
     left -= 1;
+    served.events += 1;
     await send(call, eventMessage(record), gone);
   }
   call.end();
