@@ -5,6 +5,10 @@ const tailLength = 36;
 const checkLength = 6;
 const shortestPrefix = 2;
 const longestPrefix = 12;
+/** Characters that a key has: prefixed with the shortest and the longest prefix; a dotted one is between them. */
+export const shortestKey = shortestPrefix + 1 + tailLength;
+export const longestKey = longestPrefix + 1 + tailLength;
+
 const dotAt = 8;
 const dottedLength = 41;
 const dot = 0x2e;

@@ -27,11 +27,11 @@ export { VerifierUnavailable };
 
 const natsPackage = () => import('nats');
 
-// Half the time of the other, where there is it: from Node 20.12 on.
+// As text of one byte a character, the fastest to make and to find; crypto.hash, from Node 20.12 on, takes a third of the time.
 const sha256: (text: string) => string =
   typeof crypto.hash === 'function'
-    ? (text) => crypto.hash('sha256', text, 'base64url')
-    : (text) => crypto.createHash('sha256').update(text).digest('base64url');
+    ? (text) => crypto.hash('sha256', text, 'binary')
+    : (text) => crypto.createHash('sha256').update(text).digest('binary');
 
 const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
 
@@ -73,8 +73,8 @@ export const createVerifier = (options: VerifierOptions): Verifier => {
     { monotonic, wall, random: Math.random, after, hash: sha256, call, follow },
   );
 
-  const verify: Verifier['verify'] = (key, question = {}) => {
-    if (question.scopes !== undefined) checkScopes(question.scopes);
+  const verify: Verifier['verify'] = (key, question) => {
+    if (question?.scopes !== undefined) checkScopes(question.scopes);
     return core.verify(key, question);
   };
 

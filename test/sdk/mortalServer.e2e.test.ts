@@ -23,7 +23,7 @@ mortal.after.each(async ({ world }) => {
 });
 
 mortal('stopped: stale after its time; going on, live again', async ({ world, owner }) => {
-  const verifier = verifierOf(world.server.url, world.token, { maxSilenceMs });
+  const verifier = verifierOf(world.server.url, world.token, { maxSilenceMs: 3_500 });
   await verifier.ready();
   const { key } = await world.makeKey(owner, 'one');
   assert.is(await codeOf(verifier, key), 'valid');

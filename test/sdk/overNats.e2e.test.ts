@@ -3,7 +3,6 @@ import type { RevocationMessage, VerifierOptions } from '../../sdk/src/index.ts'
 import { noNatsToStop, startNats } from '../servers/nats.ts';
 import { type Client, expectStatus } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
-import { keyledger } from '../support/server.ts';
 import { suite } from '../support/suite.ts';
 import { closeAll, codeOf, type ForService, isLive, startForService, verifierOf } from './service.ts';
 

@@ -5,7 +5,6 @@ import * as assert from 'uvu/assert';
 import type { RevocationMessage } from '../../sdk/src/index.ts';
 import { type Client, expectStatus } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
-import { keyledger } from '../support/server.ts';
 import { suite } from '../support/suite.ts';
 import { startProxy } from './proxy.ts';
 import { closeAll, codeOf, type ForService, failure, startForService, verifierOf } from './service.ts';

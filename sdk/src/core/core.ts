@@ -1,5 +1,5 @@
 import { refusedWith, VerifierUnavailable } from '../errors.ts';
-import { canBeKey } from '../form.ts';
+import { canBeKey, longestKey, shortestKey } from '../form.ts';
 import { type Answer, answerOf, type Heartbeat } from '../shapes.ts';
 import type { InvalidKey, Question, RevocationMessage, State, ValidKey } from '../types.ts';
 import { createCalls, timeoutMs } from './calls.ts';
@@ -50,6 +50,7 @@ const holds = ({ scopes: held }: ValidKey, asked: readonly string[]): boolean =>
 };
 
 const none: readonly string[] = [];
+const noQuestion: Question = {};
 
 /** The verifier without a socket or a clock: what it does follows from what it is told, and when. */
 export const createCore = (settings: CoreSettings, surroundings: Surroundings) => {
@@ -61,7 +62,7 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
   const place = createPlace();
   const proof = createProof(monotonic());
   const calls = createCalls(surroundings);
-  const usage = createUsage(calls, Math.max(cacheSize, 10_000));
+  const usage = createUsage(calls, Math.max(cacheSize, 10_000), surroundings);
   const receipts = createReceipts(calls, instance, surroundings);
   const listeners: { readonly [E in keyof Events]: Set<(event: Events[E]) => void> } = {
     revoked: new Set(),
@@ -81,6 +82,8 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
   let mayBeRepeated = true;
   /** Memory says yes until then, monotonic; the fast path looks at nothing else. */
   let trustedUntil = Number.NEGATIVE_INFINITY;
+  /** From monotonic to this machine's clock, looked at several times a second: a look for each use takes as long as all else. */
+  let wallOffset = wall() - monotonic();
   let lastHeardAt: number | null = null;
   let told: State = 'catching-up';
   let usageAt = monotonic();
@@ -167,9 +170,9 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
   };
 
   const accept = ({ head, provenAt }: Heartbeat, came: number) => {
-    proof.heartbeat(came, Date.parse(provenAt), mayBeRepeated);
     place.reach(head);
-    connection.isWell();
+    if (proof.heartbeat(came, Date.parse(provenAt), mayBeRepeated)) connection.renew();
+    else connection.isWell();
   };
 
   const lookAtEarly = () => {
@@ -269,6 +272,7 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
 
   const tick = () => {
     const now = monotonic();
+    wallOffset = wall() - now;
     overtaking.prune(now);
     const isOld = now - proof.at() > freshMs;
     if (isOld && !catchingUp.isRunning() && now - catchingUp.begunAt() >= readAgainMs) catchingUp.want();
@@ -287,14 +291,14 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
 
   // —— what is asked ——
 
-  const isPast = (endsAt: number, now: number) => endsAt <= now || endsAt <= proof.serverTime();
+  const isPast = (endsAt: number, now: number) => endsAt <= now + wallOffset || endsAt <= proof.serverTime();
 
-  const remembers = (entry: Entry | undefined, scopes: readonly string[], now: number, at: number): entry is Entry =>
-    entry !== undefined && now < entry.until && !isPast(entry.endsAt, at) && holds(entry.key, scopes);
+  const remembers = (entry: Entry, scopes: readonly string[], now: number): boolean =>
+    now < entry.until && !isPast(entry.endsAt, now) && (scopes.length === 0 || holds(entry.key, scopes));
 
-  const use = (entry: Entry, { ip }: Question, at: number): Promise<ValidKey> => {
+  const use = (entry: Entry, ip: string | undefined, now: number): Promise<ValidKey> => {
     memory.touch(entry);
-    usage.note(entry, at, ip);
+    usage.note(entry, now, ip);
     return entry.answer;
   };
 
@@ -302,7 +306,7 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
     // What happened before the feed was followed will never be told.
     if (epoch !== place.epoch() || isBeyond(place.from(), key.position)) return;
     const endsAt = key.expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(key.expiresAt);
-    if (isPast(endsAt, wall())) return memory.drop(secret);
+    if (isPast(endsAt, monotonic())) return memory.drop(secret);
     memory.put({
       hash: secret,
       key,
@@ -315,6 +319,7 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
       ip: undefined,
       newer: null,
       older: null,
+      next: undefined,
     });
   };
 
@@ -397,12 +402,11 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
   const isKnownSilent = () => calls.health() === 'silent';
 
   const askOrRecall = async (secret: string, key: string, question: Question): Promise<Result> => {
-    const { scopes = none } = question;
+    const { scopes = none, ip } = question;
     const recalled = (): Promise<ValidKey> | null => {
-      const at = wall();
       const now = monotonic();
-      const entry = memory.get(secret);
-      return mayRecall(now) && remembers(entry, scopes, now, at) ? use(entry, question, at) : null;
+      const entry = memory.find(secret);
+      return entry && mayRecall(now) && remembers(entry, scopes, now) ? use(entry, ip, now) : null;
     };
     const now = monotonic();
     if (now >= trustedUntil) {
@@ -431,21 +435,28 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
     askTogether(entry.hash, key, { ip: question.ip }).catch(() => {});
   };
 
+  /** Nothing is hashed that is much too long to be a key; of imported ones a server takes no longer ones. */
+  const hasLength = (key: unknown): key is string =>
+    typeof key === 'string' &&
+    (importedKeys
+      ? key !== '' && key.length <= longestQuestion && JSON.stringify(key).length <= longestQuestion / 2
+      : key.length >= shortestKey && key.length <= longestKey);
+
   return {
     /** @throws VerifierUnavailable */
-    verify: (key: string, question: Question = {}): Promise<Result> => {
+    verify: (key: string, question: Question = noQuestion): Promise<Result> => {
       if (closed) return Promise.reject(new VerifierUnavailable('closed'));
-      if (typeof key !== 'string' || (!canBeKey(key) && !(importedKeys && couldBeImported(key)))) return malformed;
+      if (!hasLength(key)) return malformed;
       const secret = hash(key);
-      const entry = memory.get(secret);
+      // Only what had the form of a key is remembered: for the rest the checksum is done before anything is asked.
+      const entry = memory.find(secret);
       if (entry !== undefined) {
         const now = monotonic();
-        const at = wall();
-        if (now < trustedUntil && remembers(entry, question.scopes ?? none, now, at)) {
+        if (now < trustedUntil && remembers(entry, question.scopes ?? none, now)) {
           if (now >= entry.refreshAt) refresh(entry, key, question);
-          return use(entry, question, at);
+          return use(entry, question.ip, now);
         }
-      }
+      } else if (!importedKeys && !canBeKey(key)) return malformed;
       return askOrRecall(secret, key, question);
     },
 
@@ -499,6 +510,3 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
 };
 
 export type Core = ReturnType<typeof createCore>;
-
-/** Longer ones no server takes. */
-const couldBeImported = (key: string) => key !== '' && JSON.stringify(key).length <= longestQuestion / 2;

@@ -12,21 +12,47 @@ export type Entry = {
   /** Monotonic milliseconds: a use from here on asks beside it; from `until` on it is worth nothing. */
   readonly refreshAt: number;
   readonly until: number;
-  /** Of uses that the server does not know of yet. */
+  /** Of uses that the server does not know of yet; the last one's time is monotonic. */
   uses: number;
   usedAt: number;
   ip: string | undefined;
   newer: Entry | null;
   older: Entry | null;
+  /** Another one in the same slot. */
+  next: Entry | undefined;
 };
+
+/** Thirty bits of a hash, as a number: V8 finds that in a fifth of the time that a text takes which was just made. */
+const slotOf = (hash: string): number =>
+  hash.charCodeAt(0) | (hash.charCodeAt(1) << 8) | (hash.charCodeAt(2) << 16) | ((hash.charCodeAt(3) & 63) << 24);
 
 /** At most so many keys; the one used longest ago makes room. */
 export const createMemory = (capacity: number) => {
-  const byHash = new Map<string, Entry>();
+  const bySlot = new Map<number, Entry>();
   const byKey = new Map<string, Entry>();
   const byOwner = new Map<string, Set<Entry>>();
   let newest: Entry | null = null;
   let oldest: Entry | null = null;
+  let size = 0;
+
+  const find = (hash: string): Entry | undefined => {
+    let entry = bySlot.get(slotOf(hash));
+    while (entry !== undefined && entry.hash !== hash) entry = entry.next;
+    return entry;
+  };
+
+  const unslot = (entry: Entry) => {
+    const slot = slotOf(entry.hash);
+    const first = bySlot.get(slot)!;
+    if (first === entry) {
+      if (entry.next === undefined) bySlot.delete(slot);
+      else bySlot.set(slot, entry.next);
+      return;
+    }
+    let before = first;
+    while (before.next !== entry) before = before.next!;
+    before.next = entry.next;
+  };
 
   const unlink = (entry: Entry) => {
     if (entry.newer === null) newest = entry.older;
@@ -45,10 +71,11 @@ export const createMemory = (capacity: number) => {
   };
 
   const drop = (entry: Entry | undefined | null) => {
-    if (!entry || byHash.get(entry.hash) !== entry) return;
+    if (!entry) return;
     const { keyId, ownerId } = entry.key;
+    size--;
+    unslot(entry);
     unlink(entry);
-    byHash.delete(entry.hash);
     if (byKey.get(keyId) === entry) byKey.delete(keyId);
     const owned = byOwner.get(ownerId);
     owned?.delete(entry);
@@ -56,11 +83,11 @@ export const createMemory = (capacity: number) => {
   };
 
   return {
-    size: () => byHash.size,
+    size: () => size,
 
-    get: (hash: string): Entry | undefined => byHash.get(hash),
+    find,
 
-    /** @param entry one that was just got */
+    /** @param entry one that was just found */
     touch: (entry: Entry): void => {
       if (entry === newest) return;
       unlink(entry);
@@ -69,10 +96,13 @@ export const createMemory = (capacity: number) => {
 
     put: (entry: Entry): void => {
       const { keyId, ownerId } = entry.key;
-      drop(byHash.get(entry.hash));
+      drop(find(entry.hash));
       drop(byKey.get(keyId));
-      if (byHash.size >= capacity) drop(oldest);
-      byHash.set(entry.hash, entry);
+      if (size >= capacity) drop(oldest);
+      size++;
+      const slot = slotOf(entry.hash);
+      entry.next = bySlot.get(slot);
+      bySlot.set(slot, entry);
       byKey.set(keyId, entry);
       const owned = byOwner.get(ownerId);
       if (owned) owned.add(entry);
@@ -80,7 +110,7 @@ export const createMemory = (capacity: number) => {
       link(entry);
     },
 
-    drop: (hash: string): void => drop(byHash.get(hash)),
+    drop: (hash: string): void => drop(find(hash)),
 
     dropKey: (keyId: string): void => drop(byKey.get(keyId)),
 
@@ -89,11 +119,12 @@ export const createMemory = (capacity: number) => {
     },
 
     clear: (): void => {
-      byHash.clear();
+      bySlot.clear();
       byKey.clear();
       byOwner.clear();
       newest = null;
       oldest = null;
+      size = 0;
     },
   };
 };

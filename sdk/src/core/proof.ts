@@ -1,5 +1,6 @@
 // The Date of an answer counts whole seconds; two processes may differ a little.
 const dateErrorMs = 2_000;
+const driftMs = 500;
 
 /**
  * How old the newest proof is that everything was heard, on a monotonic clock of this process and without trusting that
@@ -42,16 +43,23 @@ export const createProof = (startedAt: number) => {
      * Everything before it was heard.
      * @param provenAt milliseconds since 1970 by the server's clock
      * @param mayBeRepeated whether somebody else could say again what was once said: then only what is new counts
+     * @returns whether the server's clock was set forward: then this proves nothing, and another connection is needed
      */
-    heartbeat: (now: number, provenAt: number, mayBeRepeated: boolean): void => {
-      if (mayBeRepeated && provenAt <= newestOfAll) return;
+    heartbeat: (now: number, provenAt: number, mayBeRepeated: boolean): boolean => {
+      if (mayBeRepeated && provenAt <= newestOfAll) return false;
+      // It cannot have been proven after it came. A little is how differently two clocks go.
+      if (first !== null && first.asked + provenAt - first.provenAt > now) {
+        if (first.asked + provenAt - first.provenAt > now + driftMs) return true;
+        first = { asked: now, provenAt };
+      }
       newestOfAll = Math.max(newestOfAll, provenAt);
       serverTime = provenAt;
       if (least === null || now - provenAt < least.came - least.provenAt) least = { came: now, provenAt };
       first ??= { asked, provenAt };
       newest = Math.max(newest, provenAt);
       at = Math.max(at, least.came + (newest - least.provenAt));
-      surelyAt = Math.max(surelyAt, Math.min(now, first.asked + (newest - first.provenAt)));
+      surelyAt = Math.max(surelyAt, first.asked + (newest - first.provenAt));
+      return false;
     },
 
     /**
@@ -62,8 +70,9 @@ export const createProof = (startedAt: number) => {
     read: (sentAt: number, date: number | undefined): boolean => {
       surelyAt = Math.max(surelyAt, sentAt);
       if (date === undefined) return false;
-      serverTime = date;
+      serverTime = Math.max(serverTime, date);
       if (date + dateErrorMs > newestOfAll) return false;
+      serverTime = date;
       newestOfAll = date - dateErrorMs;
       return true;
     },

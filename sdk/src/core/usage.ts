@@ -1,17 +1,23 @@
 import type { Calls } from './calls.ts';
 import type { Entry } from './memory.ts';
+import type { Surroundings } from './surroundings.ts';
 
 const mostItems = 1000;
 
 /** Tells the server of the uses that it was not asked about. @param most entries that wait to be reported */
-export const createUsage = (calls: Pick<Calls, 'send'>, most: number) => {
+export const createUsage = (
+  calls: Pick<Calls, 'send'>,
+  most: number,
+  { monotonic, wall }: Pick<Surroundings, 'monotonic' | 'wall'>,
+) => {
   const used = new Set<Entry>();
   let reporting = false;
 
   const report = async (batch: readonly Entry[]): Promise<boolean> => {
+    const began = wall() - monotonic();
     const items = batch.map(({ key, uses, usedAt, ip }) => ({
       keyId: key.keyId,
-      lastAt: new Date(usedAt).toISOString(),
+      lastAt: new Date(began + usedAt).toISOString(),
       count: uses,
       ...(ip !== undefined && { ip }),
     }));
@@ -33,6 +39,7 @@ export const createUsage = (calls: Pick<Calls, 'send'>, most: number) => {
   };
 
   return {
+    /** @param at monotonic */
     note: (entry: Entry, at: number, ip: string | undefined): void => {
       entry.usedAt = at;
       if (ip !== undefined) entry.ip = ip;
