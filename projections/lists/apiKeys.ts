@@ -61,6 +61,7 @@ export const apiKeysSchema: ListSchema = {
     ['lastUsedAt'],
     ['ownerDisplayName'],
     ['ownerId', 'createdAt'],
+    ['ownerEmail', 'createdAt'],
     ['ownerAtEpoch'],
     ['createdById'],
     ['createdIpOf'],

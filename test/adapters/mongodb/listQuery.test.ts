@@ -40,7 +40,6 @@ const filters: { readonly [name in keyof Required<KeyFilter>]: KeyFilter } = {
 const passedOver: { readonly [name: string]: string } = {
   ownerStatus: 'nearly all owners have the same one, so an index would hold nearly all keys in one place',
   q: 'no index finds a part of a text',
-  'owner by address': 'asked by people, who look at few pages; programs ask by id',
   'role admin': 'a fact of two values',
 };
 
