@@ -12,10 +12,10 @@ const usage = `Usage: keyledger COMMAND
   lists verify [NAME …]          replay the log and report any difference from the lists
   admin recover [--email ADDRESS]
                                  make somebody administrator who can sign in; prints where the password stands
-  restore accept                 go on with a log and a vault from backups of different times; the server must be stopped
+  restore accept                 go on with a log and a vault from backups of different times; every server must be stopped
 
 Settings are environment variables (KEYLEDGER_DATA, KEYLEDGER_PORT, …): see docs/configuration.md.
-The commands on lists and administrators talk to the running server, or work on its data folder where none runs.
+The commands on lists and administrators talk to the server that runs on the data folder, or work on the stores themselves.
 Exit code: 0 done, 1 failed, 2 wrong usage, setting or store.
 `;
 
