@@ -7,6 +7,7 @@ import { commandsFigure } from './figures/commands.ts';
 import { eventStoreFigure } from './figures/eventstore.ts';
 import { rebuildFigure } from './figures/rebuild.ts';
 import { revocationDelay } from './figures/revocation.ts';
+import { sdkFigure } from './figures/sdk.ts';
 import { verifyFigure } from './figures/verify.ts';
 import { machine } from './machine.ts';
 import { delaysTableOf, jsonOf, pageOf, tableOf } from './report.ts';
@@ -15,7 +16,7 @@ import { measure, type Result } from './rounds.ts';
 // As main/keyledger.ts has it: some figures run the product's parts in this process.
 setFlagsFromString('--no-allocation-site-pretenuring');
 
-const figures: readonly Figure[] = [verifyFigure, commandsFigure, eventStoreFigure, rebuildFigure];
+const figures: readonly Figure[] = [verifyFigure, sdkFigure, commandsFigure, eventStoreFigure, rebuildFigure];
 const delays: readonly Delay[] = [revocationDelay];
 const all = [...figures, ...delays];
 
