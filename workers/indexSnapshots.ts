@@ -51,9 +51,7 @@ export const createIndexSnapshots = (deps: {
     return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
   };
 
-  const readAll = async () => {
-    const head = await readHead();
-    if (head === null) return null;
+  const readAll = async (head: Head) => {
     const sections = new Map<string, Uint8Array>();
     for (const [number, { name }] of head.sections.entries()) sections.set(name, await readSection(head, number));
     return sections;
@@ -61,12 +59,16 @@ export const createIndexSnapshots = (deps: {
 
   return {
     load: async () => {
-      try {
-        const sections = await readAll();
-        return sections && thaw(sections);
-      } catch {
-        // Whatever is wrong with it, and if it cannot be read at all: it only spares the time to read the log.
-        return null;
+      for (let tried: string | null = null; ; ) {
+        const head = await readHead().catch(() => null);
+        if (head === null || head.parts === tried) return null;
+        tried = head.parts;
+        try {
+          return thaw(await readAll(head));
+        } catch {
+          // Another process may have put a newer one in its place meanwhile. Whatever else is wrong with it, and if it
+          // cannot be read at all: it only spares the time to read the log.
+        }
       }
     },
     write: async (name, sections) => {

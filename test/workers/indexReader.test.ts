@@ -62,7 +62,19 @@ const arrange = async ({ store: wrap = (plain) => plain, options, deps, log = be
   const made = make();
   const stop = new AbortController();
   const start = () => made.run(stop.signal);
-  return { append, time, lists, troubles, made, make, start, stop: () => stop.abort(), plain, signal: stop.signal };
+  return {
+    append,
+    all,
+    time,
+    lists,
+    troubles,
+    made,
+    make,
+    start,
+    stop: () => stop.abort(),
+    plain,
+    signal: stop.signal,
+  };
 };
 
 const counting = (store: EventStore, count: () => void): EventStore => ({
@@ -392,6 +404,68 @@ reader('starts from nothing where the snapshot is damaged, of another format, or
   await setting.lists.putBlob('index/head', head);
   await setting.lists.removeBlobs(`${parts}0`);
   assert.is(await positionAfter(), null);
+});
+
+reader('takes the newer snapshot where another process has put it in the place of the one being read', async () => {
+  const setting = await arrange();
+  const running = setting.start();
+  await setting.made.prove();
+  setting.stop();
+  await running;
+  await setting.append(created(2, 1));
+  let replaced = false;
+  const blobs = {
+    ...setting.lists,
+    getBlob: async (name: string) => {
+      if (!replaced && name.endsWith('/0')) {
+        replaced = true;
+        const stop = new AbortController();
+        const other = setting.make();
+        await other.open();
+        const writing = other.run(stop.signal);
+        await other.prove();
+        stop.abort();
+        await writing;
+      }
+      return setting.lists.getBlob(name);
+    },
+  };
+  const made = createIndexReader({ ...setting.all, blobs });
+  await made.open();
+  assert.ok(replaced);
+  const { events } = await setting.plain.readAll(null, 100);
+  assert.is(made.position(), events.at(-1)!.position);
+});
+
+reader('of several processes one at a time writes a snapshot', async () => {
+  const setting = await arrange();
+  let holder: string | null = null;
+  const turnOf = (name: string) => ({
+    take: async () => {
+      if (holder !== null && holder !== name) return false;
+      holder = name;
+      return true;
+    },
+    giveBack: async () => {
+      holder = null;
+    },
+  });
+  const leave = async (name: string) => {
+    const made = createIndexReader({ ...setting.all, snapshotTurn: turnOf(name) });
+    const stop = new AbortController();
+    const running = made.run(stop.signal);
+    await made.prove();
+    stop.abort();
+    await running;
+  };
+  holder = 'another';
+  await leave('one');
+  assert.is(await setting.lists.getBlob('index/head'), null, 'not while another one writes');
+  holder = null;
+  await leave('one');
+  assert.ok(await setting.lists.getBlob('index/head'));
+  assert.is(holder, null, 'it gives the turn back');
+  assert.equal(setting.troubles, []);
 });
 
 reader('refuses a snapshot of another log', async () => {
