@@ -26,8 +26,8 @@ away.skipUnless(noServers);
 const password = 'a passphrase of some length';
 /** How long it is away. */
 const awayMs = 10_000;
-/** The longest that anybody waits for an answer; what it takes is printed. */
-const answerMs = 10_000;
+/** Nobody waits as long as the driver does for a silent server. What it takes is printed. */
+const answerMs = 25_000;
 
 away.before(async (context) => {
   const deployment = await startDeployment();
@@ -71,11 +71,11 @@ const askedMeanwhile = ({ api, owner, service, admin }: Context, key: string): M
   const nobody = clientOf(api);
   const maybe = [200, 503];
   const settings = () => admin.put('/v1/admin/policy', { maxKeysPerUser: 900 - (count % 50) }, once());
-  const isValid = ({ body }: Response) => (body.code === 'valid' ? null : body.code);
+  const isValid = ({ status, body }: Response) => (status === 503 || body.code === 'valid' ? null : body.code);
   return askMeanwhile([
-    { what: 'verify', permitted: [200], call: () => service.post('/v1/verify', { key }), wrong: isValid },
-    { what: 'ready', permitted: [200], call: () => nobody.get('/readyz') },
-    { what: 'feed', permitted: [200], call: () => service.get('/v1/revocations') },
+    { what: 'verify', permitted: maybe, call: () => service.post('/v1/verify', { key }), wrong: isValid },
+    { what: 'ready', permitted: maybe, call: () => nobody.get('/readyz') },
+    { what: 'feed', permitted: maybe, call: () => service.get('/v1/revocations') },
     ...Array.from({ length: 4 }, () => ({
       what: 'create',
       permitted: [201, 503],
@@ -136,6 +136,11 @@ for (const [how, take, giveBack] of [
     await eventually(async () => (await createKey(owner, `${how}: back`)).status === 201, 'commands are taken again');
     const longest = await asking.stop();
     assert.ok(longest < answerMs, `somebody waited ${longest} ms`);
+    // A machine that stands still for two seconds makes a process unsure; MongoDB does not.
+    for (const what of ['verify', 'ready', 'feed']) {
+      const [good, unsure] = [200, 503].map((status) => asking.seen(what).get(status) ?? 0);
+      assert.ok(unsure! * 10 <= good!, `${what}: ${unsure} of ${good! + unsure!}`);
+    }
     for (const what of ['create', 'settings', 'sign-in', 'me', 'list']) assert.ok(asking.seen(what).has(503), what);
     const { id } = await madeBy(owner, `${how}: after`);
     await listHolds(context, id);

@@ -13,8 +13,8 @@ export type Repeated = {
 };
 
 export type Meanwhile = {
-  /** Statuses of a call so far. */
-  readonly seen: (what: string) => ReadonlySet<number>;
+  /** How often a call was answered by each status so far. */
+  readonly seen: (what: string) => ReadonlyMap<number, number>;
   /** Ends it, with no wrong answer. @returns milliseconds that the slowest answer took */
   readonly stop: () => Promise<number>;
 };
@@ -22,7 +22,7 @@ export type Meanwhile = {
 /** Several clients, each with one question; where the answer is 503 it says when to ask again. */
 export const askMeanwhile = (calls: readonly Repeated[]): Meanwhile => {
   const ending = new AbortController();
-  const statuses = new Map(calls.map(({ what }) => [what, new Set<number>()]));
+  const statuses = new Map(calls.map(({ what }) => [what, new Map<number, number>()]));
   const wrongs: string[] = [];
   let longest = 0;
 
@@ -31,8 +31,9 @@ export const askMeanwhile = (calls: readonly Repeated[]): Meanwhile => {
       const asked = performance.now();
       const answer = await call();
       longest = Math.max(longest, performance.now() - asked);
-      statuses.get(what)!.add(answer.status);
       const { status, headers, body } = answer;
+      const seen = statuses.get(what)!;
+      seen.set(status, (seen.get(status) ?? 0) + 1);
       if (!permitted.includes(status)) wrongs.push(`${what}: ${status} ${JSON.stringify(body)}`);
       if (status === 503 && !(Number(headers.get('retry-after')) >= 1)) wrongs.push(`${what}: 503, no Retry-After`);
       const more = wrong?.(answer, asked);
