@@ -1,4 +1,4 @@
-// time limit: 15 min
+// time limit: 40 min
 import { MongoClient } from 'mongodb';
 import * as assert from 'uvu/assert';
 import { columnField, indexesOf } from '../../../adapters/mongodb/listDocument.ts';
