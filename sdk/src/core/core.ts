@@ -78,8 +78,10 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
   /** A heartbeat that speaks of a message which has not come yet. */
   let early: { readonly heartbeat: Heartbeat; readonly came: number } | null = null;
   let stopGapTimer = () => {};
-  /** The connection is not the server's alone. */
+  /** The connection is not the server's alone: what comes over it proves nothing before the server itself has answered. */
   let mayBeRepeated = true;
+  let openedAt = 0;
+  let answeredSince = false;
   /** Memory says yes until then, monotonic; the fast path looks at nothing else. */
   let trustedUntil = Number.NEGATIVE_INFINITY;
   /** From monotonic to this machine's clock, looked at several times a second: a look for each use takes as long as all else. */
@@ -171,6 +173,7 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
 
   const accept = ({ head, provenAt }: Heartbeat, came: number) => {
     place.reach(head);
+    if (mayBeRepeated && !answeredSince) return;
     if (proof.heartbeat(came, Date.parse(provenAt), mayBeRepeated)) connection.renew();
     else connection.isWell();
   };
@@ -231,6 +234,7 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
       restarted: forgetEverything,
       end: (head, sentAt, date) => {
         place.reach(head);
+        answeredSince ||= sentAt >= openedAt;
         if (proof.read(sentAt, date)) connection.renew();
         lookAtEarly();
       },
@@ -252,6 +256,8 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
     {
       opened: (resumed) => {
         mayBeRepeated = !resumed;
+        openedAt = monotonic();
+        answeredSince = false;
         if (!resumed) catchingUp.want();
       },
       message,

@@ -12,6 +12,7 @@ export const createReceipts = (
 ) => {
   const { monotonic, after } = surroundings;
   let wanted: FeedPlace | null = null;
+  let last: FeedPlace | null = null;
   let sentAt = Number.NEGATIVE_INFINITY;
   let pauseMs = betweenMs;
   let callOff: (() => void) | null = null;
@@ -21,6 +22,7 @@ export const createReceipts = (
     callOff = () => {};
     const place = wanted!;
     wanted = null;
+    last = place;
     sentAt = monotonic();
     const status = await calls.send('POST', '/v1/revocations/ack', { instance, ...place }).then(
       (reply) => reply.status,
@@ -43,7 +45,9 @@ export const createReceipts = (
 
   return {
     confirm: (place: FeedPlace): void => {
-      if (place.position === null) return;
+      const { epoch, position } = place;
+      const isSaid = wanted === null && last?.epoch === epoch && last.position === position;
+      if (position === null || isSaid) return;
       wanted = place;
       schedule();
     },

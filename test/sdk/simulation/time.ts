@@ -56,6 +56,7 @@ export const createTime = (): Time => {
       };
     },
     runUntil: async (end) => {
+      await settled();
       while (heap.length > 0 && heap[0]!.at <= end) {
         const { at, run } = pop();
         if (run === null) continue;
