@@ -1,7 +1,7 @@
 import { activity, activityStream } from '../domain/activity.ts';
 import { isRejection, type Rejection, reject } from '../domain/decider.ts';
 import type { UserId } from '../domain/ids.ts';
-import { choosePassword, normalPassword } from '../domain/password.ts';
+import { choosePassword, isTooShortAlone, normalPassword, tooShort } from '../domain/password.ts';
 import type { Profile } from '../domain/profile.ts';
 import { type User, userStream } from '../domain/user.ts';
 import { user } from '../domain/userDecider.ts';
@@ -48,7 +48,7 @@ export type ChangePasswordInput = {
   readonly endOtherSessions: boolean;
 };
 
-type Prepared = { readonly from: string; readonly passwordHash: string };
+type Prepared = { readonly from: string; readonly passwordHash: string; readonly isShort: boolean };
 
 // Everything that takes long, before anything waits in the stream's queue.
 const prepare = async (deps: AccountDeps, input: ChangePasswordInput, run: Run): Promise<Prepared | Rejection> => {
@@ -63,7 +63,8 @@ const prepare = async (deps: AccountDeps, input: ChangePasswordInput, run: Run):
   const chosen = choosePassword(choice, deps.isCommonPassword);
   if (isRejection(chosen)) return chosen;
   if (chosen.password === normalPassword(currentPassword)) return reject('password-unchanged');
-  return { from: proven.hash, passwordHash: await deps.hasher.hash(chosen.password) };
+  const isShort = isTooShortAlone(chosen.password);
+  return { from: proven.hash, passwordHash: await deps.hasher.hash(chosen.password), isShort };
 };
 
 /** How often the hash that the current password was right for may turn out to be replaced meanwhile. */
@@ -97,6 +98,8 @@ const changePassword = (deps: AccountDeps): Command<ChangePasswordInput, Account
           if (isRejection(prepared)) return prepared;
           replaced = state?.passwordHash !== prepared.from;
           if (replaced) return reject('conflict');
+          // The second factor beside which it would do was turned off meanwhile.
+          if (prepared.isShort && state?.twoFactor == null) return tooShort();
           return decide(input, prepared, state, { revision: revision + 1, eventId: run.eventId(stream, 0) });
         });
         if (isRejection(step)) {

@@ -1,6 +1,6 @@
 import { isRejection, type Rejection, reject } from '../domain/decider.ts';
 import type { UserId } from '../domain/ids.ts';
-import { choosePassword } from '../domain/password.ts';
+import { choosePassword, isTooShortAlone, tooShort } from '../domain/password.ts';
 import { isGone, type User, userStream } from '../domain/user.ts';
 import { user } from '../domain/userDecider.ts';
 import type { Background } from './background.ts';
@@ -8,7 +8,7 @@ import type { Command, Request, Run } from './command.ts';
 import type { Devices } from './devices.ts';
 import type { EmailAddresses } from './emailAddresses.ts';
 import { toHex } from './encoding.ts';
-import type { PasswordHasher, Randomness } from './environment.ts';
+import type { PasswordHasher, Randomness, Scheduler } from './environment.ts';
 import type { PasswordTokens, ReadToken } from './passwordTokens.ts';
 import type { Sessions } from './sessions.ts';
 import { type Load, throttleKeys, userByClaim } from './signIn.ts';
@@ -32,8 +32,11 @@ export const createRequestPasswordReset = (deps: {
   readonly background: Background;
   readonly tokens: Pick<PasswordTokens, 'issue'>;
   readonly randomness: Randomness;
+  readonly scheduler: Scheduler;
 }): RequestPasswordReset => {
   const mail = async (claim: string, { at }: Request) => {
+    // Neither in the answer nor in the one to the next request is to be felt what there was to do.
+    await deps.scheduler.sleep(50 + 4 * (deps.randomness.bytes(1)[0] ?? 0));
     const account = await userByClaim(deps.load, claim);
     if (account === null || !canReset(account)) return;
     const made = { secret: deps.randomness.bytes(32), id: toHex(deps.randomness.bytes(16)), at };
@@ -77,7 +80,11 @@ const resetPassword = (deps: ResetPasswordDeps): Command<ResetPasswordInput, Res
   const { tokens, hasher, sessions } = deps;
 
   /** Everything that takes long, and nothing that does for whoever has no token. */
-  const hashed = async (token: ReadToken, input: ResetPasswordInput, run: Run): Promise<string | Rejection> => {
+  const prepare = async (
+    token: ReadToken,
+    input: ResetPasswordInput,
+    run: Run,
+  ): Promise<{ readonly passwordHash: string; readonly isShort: boolean } | Rejection> => {
     const { state } = await run.load(user, userStream(token.userId));
     if (state === null || !(await tokens.holds(token, state, run.request.at))) return reject('code-invalid');
     const { newPassword: password, confirmPassword: confirmation } = input;
@@ -85,7 +92,8 @@ const resetPassword = (deps: ResetPasswordDeps): Command<ResetPasswordInput, Res
       { password, confirmation, twoFactor: state.twoFactor !== null },
       deps.isCommonPassword,
     );
-    return isRejection(chosen) ? chosen : hasher.hash(chosen.password);
+    if (isRejection(chosen)) return chosen;
+    return { passwordHash: await hasher.hash(chosen.password), isShort: isTooShortAlone(chosen.password) };
   };
 
   return {
@@ -95,11 +103,12 @@ const resetPassword = (deps: ResetPasswordDeps): Command<ResetPasswordInput, Res
       const token = tokens.read(input.token);
       if (token === null) return reject('code-invalid');
       const { userId } = token;
-      const passwordHash = await hashed(token, input, run);
+      const prepared = await prepare(token, input, run);
       const step = await run.step(user, userStream(userId), async (state) => {
-        if (isRejection(passwordHash)) return passwordHash;
+        if (isRejection(prepared)) return prepared;
+        if (prepared.isShort && state?.twoFactor == null) return tooShort();
         if (!(await tokens.holds(token, state, run.request.at))) return reject('code-invalid');
-        return user.decide({ type: 'ResetPassword', passwordHash }, state);
+        return user.decide({ type: 'ResetPassword', passwordHash: prepared.passwordHash }, state);
       });
       if (isRejection(step)) return step;
       await tokens.forget(token);

@@ -80,13 +80,14 @@ export const createPasswordTokens = (deps: {
       const token = toBase64Url(Buffer.concat([Buffer.from(userId.replaceAll('-', ''), 'hex'), secret]));
       const until = plusSeconds(at, tokenSeconds[kind]);
       const value = { tokenHash: hashOf(token), at, until, standing: standingOf({ userId, ...user }) };
-      for (;;) {
+      for (let tried = 0; ; tried += 1) {
         const row = await table.get(userId);
         if (late && row !== null && row.value.at > at) return true;
         const options = { person: userId, expiresAt: millis(until) };
         const put = await table.put(userId, value, row?.version ?? 'absent', options);
         if (put.put) break;
-        if (put.current === null) return false;
+        // Erased, or its row just went.
+        if (put.current === null && tried > 0) return false;
       }
       return outbox.put({ id: `${kind}:${id}`, userId, template: kind, params: { token, until }, until });
     },

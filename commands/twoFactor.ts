@@ -2,7 +2,7 @@ import { isRejection, type Rejection, reject } from '../domain/decider.ts';
 import type { UserId } from '../domain/ids.ts';
 import { type Instant, instant, millis } from '../domain/instant.ts';
 import { recoveryCodeBytes, recoveryCodes } from '../domain/oneTimeCode.ts';
-import { isTooShortAlone, shortestPassword } from '../domain/password.ts';
+import { isTooShortAlone, tooShort } from '../domain/password.ts';
 import { type User, type UserEvent, userStream } from '../domain/user.ts';
 import { user } from '../domain/userDecider.ts';
 import type { Boxes } from './boxes.ts';
@@ -126,26 +126,39 @@ const confirmTwoFactor = (deps: TwoFactorDeps, table: Table): Command<ConfirmTwo
 
 export type CodeInput = Asking & { readonly code: string };
 
-type Proven = ProvenCode & { readonly secret: string | null };
+/** `passwordHash`: what the password was right for; null: none came with it. */
+type Proven = ProvenCode & { readonly secret: string | null; readonly passwordHash: string | null };
 
 /** Who they are by password, and by a code, which is used up by it or by what is appended. Null: there is no second factor. */
 const proveBoth = async (
   deps: TwoFactorDeps,
   { userId, sessionId, password, code }: CodeInput,
   run: Run,
+  /** What else refuses it, once the password was right. */
+  unlessRefused: (passwordIsShort: boolean) => Rejection | null = () => null,
 ): Promise<Proven | null | Rejection> => {
+  const { identity } = deps;
   const { state } = await run.load(user, userStream(userId));
-  const refused = refusalOf(state) ?? (await deps.identity.confirm({ userId, sessionId }, password, run.request));
+  const refused = refusalOf(state);
   if (refused !== null) return refused;
-  const secret = state?.twoFactor?.secret ?? null;
+  const shown =
+    password === undefined
+      ? await identity.confirm({ userId, sessionId }, undefined, run.request)
+      : await identity.password(userId, password, run.request);
+  if (isRejection(shown)) return shown;
   if (state?.twoFactor == null) return null;
-  const proven = await deps.identity.code(userId, code, run.request, run.commandId);
-  return isRejection(proven) ? proven : { ...proven, secret };
+  const wrong = unlessRefused(password !== undefined && isTooShortAlone(password));
+  if (wrong !== null) return wrong;
+  const { secret } = state.twoFactor;
+  const proven = await identity.code(userId, code, run.request, run.commandId);
+  return isRejection(proven) ? proven : { ...proven, secret, passwordHash: shown?.hash ?? null };
 };
 
 /** The recovery code that was shown is used up in the same append. */
 const usingUp = (proven: Proven, state: User | null, then: readonly UserEvent[]): readonly UserEvent[] | Rejection => {
-  if (state?.twoFactor?.secret !== proven.secret) return reject('conflict');
+  const { secret, passwordHash } = proven;
+  if (state?.twoFactor?.secret !== secret) return reject('conflict');
+  if (passwordHash !== null && state.passwordHash !== passwordHash) return reject('conflict');
   if (proven.recoveryHash === null) return then;
   const used = user.decide({ type: 'UseRecoveryCode', codeHash: proven.recoveryHash }, state);
   return isRejection(used) ? used : [...used, ...then];
@@ -160,17 +173,8 @@ const disableTwoFactor = (deps: TwoFactorDeps): Command<CodeInput, TwoFactorAnsw
   name: 'DisableTwoFactor',
   several: false,
   run: async (input, run) => {
-    const { userId, password } = input;
-    const prepare = async () => {
-      const { identity } = deps;
-      const { state } = await run.load(user, userStream(userId));
-      if (state?.twoFactor != null && password !== undefined && isTooShortAlone(password)) {
-        const wrong = refusalOf(state) ?? (await identity.confirm(input, password, run.request));
-        return wrong ?? reject('password-too-short', { min: shortestPassword });
-      }
-      return proveBoth(deps, input, run);
-    };
-    const proven = await prepare();
+    const { userId } = input;
+    const proven = await proveBoth(deps, input, run, (passwordIsShort) => (passwordIsShort ? tooShort() : null));
     const step = await run.step(user, userStream(userId), (state) => {
       if (isRejection(proven)) return proven;
       const decision = user.decide({ type: 'DisableTwoFactor', by: 'user' }, state);

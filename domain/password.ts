@@ -22,6 +22,9 @@ export const normalPassword = (password: string): string => password.normalize('
 /** Whether it was good only beside a second factor: once that is off, they are to choose a longer one. */
 export const isTooShortAlone = (password: string): boolean => lengthOf(normalPassword(password)) < shortestPassword;
 
+/** @param min what would do */
+export const tooShort = (min: number = shortestPassword): Rejection => reject('password-too-short', { min });
+
 /**
  * @param isCommon whether a password, NFC and in lower case, is among those that attackers try first
  * @returns the password to hash. Rejections: `password-confirmation-differs`, `password-too-short` {min},
@@ -35,7 +38,7 @@ export const choosePassword = (
   if (confirmation !== null && normalPassword(confirmation) !== chosen) return reject('password-confirmation-differs');
   const min = twoFactor ? shortestPasswordWithSecondFactor : shortestPassword;
   const length = lengthOf(chosen);
-  if (length < min) return reject('password-too-short', { min });
+  if (length < min) return tooShort(min);
   if (length > longestPassword) return reject('password-too-long', { max: longestPassword });
   if (isCommon(chosen.toLowerCase())) return reject('password-common');
   return { password: chosen };

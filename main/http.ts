@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { addressRanges } from '../adapters/node/addressRanges.ts';
 import { isCommonPassword } from '../adapters/node/commonPasswords.ts';
 import { oneTimeCodes } from '../adapters/node/oneTimeCodes.ts';
+import { sharpImages } from '../adapters/sharp/images.ts';
 import { createApp } from '../api/app.ts';
 import { cookiesFor } from '../api/cookies.ts';
 import { createCursors } from '../api/cursor.ts';
@@ -119,6 +120,7 @@ export const wireHttp = (
       throttling,
       background,
       tokens,
+      scheduler,
     }),
     cookies,
     hasher,
@@ -130,6 +132,8 @@ export const wireHttp = (
     sha256: crypto.sha256,
     sha256Hex: (text: string) => toHex(crypto.sha256(text)),
     secrets: inside.secrets,
+    avatars: inside.avatars,
+    images: sharpImages(),
     mails: inside.mails,
     addresses: inside.addresses,
     ...historyOf(inside),

@@ -11,6 +11,7 @@ import { codeAt, wrongCodeAt } from '../support/authenticatorApp.ts';
 import { type Bed, createBed } from '../support/commandBed.ts';
 import { dying } from '../support/dying.ts';
 import { hashOf } from '../support/fakeHasher.ts';
+import { mailsOf } from '../support/queuedMails.ts';
 import { suite } from '../support/suite.ts';
 
 const s = suite('a second factor');
@@ -248,8 +249,8 @@ for (const [what, act] of [
         const first = await ada[act](code, createAccounts(bed, mortal), again).catch(() => null);
         died = mortal.fate.died;
         if (died) deaths += 1;
-        const repeat = done(await ada[act](code, createAccounts(bed), again));
-        if (first !== null) assert.equal(repeat.result, done(first).result, `${when} write ${nth}`);
+        const repeat = done<Json>(await ada[act](code, createAccounts(bed), again));
+        if (first !== null) assert.equal(repeat.result, done<Json>(first).result, `${when} write ${nth}`);
         assert.is((await ada.types()).length, before + 1, `${when} write ${nth}`);
         const other = await ada[act](code, createAccounts(bed), { key: 'another', body: 'the same' });
         if (act !== 'disable') assert.ok(isRejection(other), 'the code is used');
@@ -374,6 +375,57 @@ s('that an administrator took away leaves a short password to be changed at the 
   assert.not.ok((await accounts.sessions.find(next.token))?.mustChangePassword);
   const last = await signIn(undefined, { password: 'purple staple lantern' });
   assert.ok(!isRejection(last) && !last.session.mustChangePassword);
+});
+
+s('turned off while a short password is being set leaves none', async () => {
+  const short = 'vwjqkzpx';
+  const { accounts, ada, who, on, request, bed, state } = await withAda();
+  await on();
+  const { commands, execute, hasher } = accounts;
+  const whileHashing = async (act: () => Promise<Outcome<Json>>): Promise<string> => {
+    hasher.shut();
+    const acting = act();
+    await hasher.waiting(1);
+    await execute(commands.resetTwoFactor, { userId: ada, reason: null }, bed.request());
+    hasher.open();
+    return codeOf(await acting);
+  };
+  const passwords = { newPassword: short, confirmPassword: short };
+  const change = { ...who, ...passwords, currentPassword: goodPassword, endOtherSessions: true };
+  assert.is(await whileHashing(() => execute(commands.changePassword, change, request())), 'password-too-short');
+  bed.clock.advance(30_000);
+  await on();
+  await accounts.requestPasswordReset(email, null, from(accounts, home));
+  await accounts.background.settled();
+  const { token = '' } = (await mailsOf(accounts)).at(-1) ?? {};
+  const set = { token, ...passwords };
+  assert.is(await whileHashing(() => execute(commands.resetPassword, set, bed.request())), 'password-too-short');
+  assert.is((await state())?.passwordHash, hashOf(goodPassword));
+});
+
+s('is not turned off by a password that was changed meanwhile', async () => {
+  const { accounts, who, on, request, now, bed, state } = await withAda();
+  const { secret } = await on();
+  const other = createAccounts(bed);
+  const { commands, execute } = accounts;
+  // Both passwords are compared, then one of the two is first.
+  const changed = execute(
+    commands.changePassword,
+    {
+      ...who,
+      currentPassword: goodPassword,
+      newPassword: 'vwjqkzpx',
+      confirmPassword: 'vwjqkzpx',
+      endOtherSessions: false,
+    },
+    request(),
+  );
+  const input = { ...who, password: goodPassword, code: codeAt(secret, now()) };
+  const disabled = other.execute(other.commands.disableTwoFactor, input, request());
+  const outcomes = (await Promise.all([changed, disabled])).map(codeOf);
+  const { twoFactor, passwordHash } = (await state()) ?? {};
+  assert.ok(twoFactor !== null || passwordHash === hashOf(goodPassword), outcomes.join());
+  assert.is(outcomes.filter((code) => code === 'done').length, 1, outcomes.join());
 });
 
 s('is not for accounts that are managed elsewhere', async () => {

@@ -86,6 +86,7 @@ export const createAccounts = (
     throttling,
     background,
     tokens,
+    scheduler: { sleep: () => new Promise((resolve) => setImmediate(resolve)) },
   });
   const commands = {
     ...accountCommands({ sessions, identity, hasher, isCommonPassword }),

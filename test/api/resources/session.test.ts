@@ -138,10 +138,13 @@ session('ends with its user at once, and does not come back with them', async ({
   assert.is((await signIn(client)).status, 200);
 });
 
-session('lists where its user is signed in, and ends one', async ({ app }) => {
+session('all · sessions: listed with address, agent and last seen, and ended one by one', async ({ app }) => {
   const here = await signedIn(app);
   app.clock.advance(1000);
-  const there = await signedIn(app, '198.51.100.7');
+  const there = app.browser('198.51.100.7');
+  expectStatus(await there.post('/v1/session', { email, password: goodPassword }, { 'user-agent': 'a browser' }), 200);
+  app.clock.advance(120_000);
+  expectStatus(await there.get('/v1/me'), 200);
   const { body } = await here.get('/v1/sessions?count=true');
   assert.is(body.total, 2);
   assert.equal(
@@ -152,6 +155,8 @@ session('lists where its user is signed in, and ends one', async ({ app }) => {
     ],
   );
   const [other] = body.items;
+  assert.equal([other.userAgent, other.method, other.twoFactor], ['a browser', 'password', false]);
+  assert.is(Date.parse(other.lastSeenAt) - Date.parse(other.createdAt), 120_000);
   assert.is(Date.parse(other.expiresAt) - Date.parse(other.createdAt), absoluteMs);
   assert.is(Date.parse(other.idleExpiresAt) - Date.parse(other.lastSeenAt), idleMs);
   assert.is((await here.post(`/v1/sessions/${other.id}/end`)).status, 204);
