@@ -28,12 +28,6 @@ const mutants: readonly Mutant[] = [
     to: '',
   },
   {
-    what: 'newcomers join questions from before a message',
-    file: 'core/core.ts',
-    from: '    open = new Map();\n    overtaking',
-    to: '    overtaking',
-  },
-  {
     what: 'questions carry no minPosition',
     file: 'core/core.ts',
     from: 'const minPosition = place.lastReceived();',
