@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { classify, makeKeyText } from '../../domain/keyText.ts';
 import { canBeKey, longestKey, shortestKey } from '../../sdk/src/form.ts';

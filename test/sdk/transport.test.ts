@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import type { Heartbeat } from '../../sdk/src/shapes.ts';
 import { createInbox, heartbeats } from '../../sdk/src/transport/inbox.ts';

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { createMemory, type Entry } from '../../../sdk/src/core/memory.ts';
 import { suite } from '../../support/suite.ts';

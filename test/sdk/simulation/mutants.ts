@@ -28,12 +28,6 @@ const mutants: readonly Mutant[] = [
     to: '',
   },
   {
-    what: 'questions carry no minPosition',
-    file: 'core/core.ts',
-    from: 'const minPosition = place.lastReceived();',
-    to: 'const minPosition: string | null = null;',
-  },
-  {
     what: 'a gap is no reason for distrust',
     file: 'core/core.ts',
     from: 'if (!hadGap) distrust();',
