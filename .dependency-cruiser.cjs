@@ -7,7 +7,8 @@ const drivers = {
   eventstoredb: ['@eventstore/db-client'],
   mongodb: ['mongodb'],
   nats: ['nats'],
-  node: ['bcryptjs', 'otplib', 'piscina'],
+  node: ['bcryptjs', 'libphonenumber-js', 'otplib', 'piscina'],
+  sharp: ['sharp'],
   smtp: ['nodemailer'],
   sqlite: ['node:sqlite'],
 };

@@ -131,6 +131,10 @@ const answersOf = (route: Described, named: Schemas) =>
     ]),
   );
 
+const bytesOf = ({ types }: NonNullable<Described['takesBytes']>) => ({
+  requestBody: { required: true, content: Object.fromEntries(types.map((type) => [type, {}])) },
+});
+
 /** A body that may be left out is one whose schema takes nothing for an answer. */
 const bodyOf = (body: z.ZodType | undefined, accepts: string, named: Schemas) =>
   body && {
@@ -152,6 +156,7 @@ const operationOf = (route: Described, named: Schemas) => ({
     ...parametersOf(route.query, 'query', named),
     ...headersOf(route),
   ],
+  ...(route.takesBytes && bytesOf(route.takesBytes)),
   ...bodyOf(route.body, route.consumes ?? 'application/json', named),
   responses: {
     ...answersOf(route, named),

@@ -39,10 +39,25 @@ const isJson = (contentType: string | undefined) =>
   contentType !== undefined && /^application\/(?:json|[\w.+-]+\+json)\s*(?:;|$)/i.test(contentType);
 
 /** A body's exact text beside what it says: the text is what a repeat under the same Idempotency-Key must equal. */
-export type JsonBody = { readonly text: string; readonly value: unknown };
+export type ReadBody = { readonly text: string; readonly value: unknown; readonly bytes?: Uint8Array };
+
+/**
+ * A body that is no text. Its type is what the sender calls it, which says nothing about what it is.
+ * @throws Refusal payload-too-large, unsupported-media-type
+ */
+export const readBytes = async (
+  incoming: IncomingMessage,
+  { types, limit }: { readonly types: readonly string[]; readonly limit: number },
+): Promise<ReadBody> => {
+  const bytes = await readBody(incoming, limit);
+  const [named = ''] = (incoming.headers['content-type'] ?? '').split(';');
+  if (!types.includes(named.trim().toLowerCase()))
+    throw new Refusal('unsupported-media-type', { detail: `Send ${types.join(' or ')}` });
+  return { text: bytes.toString('latin1'), value: undefined, bytes };
+};
 
 /** @throws Refusal unsupported-media-type, payload-too-large, malformed-json, validation-failed */
-export const readJson = async (incoming: IncomingMessage, limit: number): Promise<JsonBody> => {
+export const readJson = async (incoming: IncomingMessage, limit: number): Promise<ReadBody> => {
   const bytes = await readBody(incoming, limit);
   if (bytes.length === 0) return { text: '', value: undefined };
   if (!isJson(incoming.headers['content-type']))

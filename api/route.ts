@@ -38,6 +38,8 @@ export type Answer = {
   readonly status: number;
   /** JSON; absent: no body. */
   readonly body?: unknown;
+  /** Instead of JSON; the headers say what they are. */
+  readonly bytes?: Uint8Array;
   /** Revision of the thing answered; a text where no event of its own made it what it is. */
   readonly etag?: number | string | null;
   /** Of the command's last event. */
@@ -54,6 +56,8 @@ export type Call<A extends Access, P, Q, B> = {
   readonly params: P;
   readonly query: Q;
   readonly body: B;
+  /** What was sent to a route that takes bytes; empty for every other. */
+  readonly bytes: Uint8Array;
   readonly ip: string | null;
   readonly userAgent: string | null;
   readonly requestId: string;
@@ -85,6 +89,8 @@ export type Route<
   readonly body?: B;
   /** Media type of the body, where it is not JSON. */
   readonly consumes?: string;
+  /** A body of bytes instead, of one of these media types. `limit`: how many at most. */
+  readonly takesBytes?: { readonly types: readonly string[]; readonly limit: number };
   /** Bytes of a body; default 65,536. */
   readonly bodyLimit?: number;
   /** What it answers when it succeeds, by status. Null: no body. */

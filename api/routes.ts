@@ -16,6 +16,7 @@ import { type AdminUsersContext, adminUserRoutes } from './resources/admin/users
 import { apiKeyRoutes, type OwnKeysContext } from './resources/apiKeys.ts';
 import type { AuditContext } from './resources/audit/context.ts';
 import { auditRoutes } from './resources/audit.ts';
+import { type AvatarContext, avatarRoutes } from './resources/avatar.ts';
 import { type DeleteAccountContext, deleteAccountRoutes } from './resources/deleteAccount.ts';
 import { documentRoutes } from './resources/documents.ts';
 import { type HealthContext, healthRoutes } from './resources/health.ts';
@@ -52,6 +53,7 @@ export type RoutesContext = OwnKeysContext &
   SessionContext &
   SessionsContext &
   ProfileContext &
+  AvatarContext &
   PasswordContext &
   PasswordResetContext &
   TwoFactorContext &
@@ -72,6 +74,7 @@ export const allRoutes = (context: RoutesContext): readonly Route[] => {
     ...sessionsRoutes(context),
     ...meRoutes(context),
     ...profileRoutes(context),
+    ...avatarRoutes(context),
     ...passwordRoutes(context),
     ...passwordResetRoutes(context),
     ...twoFactorRoutes(context),

@@ -8,7 +8,7 @@ import { authenticate, type Credentials, unauthenticated } from './authenticate.
 import { isCrossSite } from './crossSite.ts';
 import { nobody, type Principal } from './principal.ts';
 import { parsed, Refusal } from './refusal.ts';
-import { type JsonBody, readBody, readJson } from './requestBody.ts';
+import { type ReadBody, readBody, readBytes, readJson } from './requestBody.ts';
 import type { Access, Answer, Route } from './route.ts';
 
 export type Serving = {
@@ -66,7 +66,7 @@ const ifMatchOf = (request: ExpressRequest): string | null => {
   });
 };
 
-const idempotencyOf = (request: ExpressRequest, body: JsonBody): CommandRequest['idempotency'] => {
+const idempotencyOf = (request: ExpressRequest, body: ReadBody): CommandRequest['idempotency'] => {
   const key = header(request, 'idempotency-key');
   if (key === null) return null;
   if (!/^[\x21-\x7e]{1,255}$/.test(key))
@@ -76,13 +76,15 @@ const idempotencyOf = (request: ExpressRequest, body: JsonBody): CommandRequest[
   return { key, route: `${request.method} ${request.path}`, body: body.text };
 };
 
-const noBody: JsonBody = { text: '', value: undefined };
+const noBody: ReadBody = { text: '', value: undefined };
+const noBytes = new Uint8Array(0);
 
-const bodyOf = async (route: Route, request: ExpressRequest): Promise<JsonBody> => {
+const bodyOf = async (route: Route, request: ExpressRequest): Promise<ReadBody> => {
   if (route.byLink) {
     await readBody(request, 65_536);
     return noBody;
   }
+  if (route.takesBytes !== undefined) return readBytes(request, route.takesBytes);
   if (route.body !== undefined) return readJson(request, route.bodyLimit ?? 65_536);
   if (route.method === 'GET') return noBody;
   const sent = await readJson(request, 65_536);
@@ -133,6 +135,7 @@ export const serve = async (route: Route, request: ExpressRequest, requestId: st
     params,
     query,
     body: value as never,
+    bytes: body.bytes ?? noBytes,
     ip,
     userAgent,
     requestId,
@@ -162,13 +165,18 @@ const noQuery = (request: ExpressRequest) => {
 
 /** Writes an answer that is no rejection. */
 export const send = async (response: ServerResponse, answer: Answer): Promise<void> => {
-  const { status, body, etag, position, replayed, headers = {} } = answer;
+  const { status, body, bytes, etag, position, replayed, headers = {} } = answer;
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   if (etag !== undefined && etag !== null) response.setHeader('ETag', `"${etag}"`);
   if (position !== undefined && position !== null) response.setHeader('Keyledger-Position', position);
   if (replayed === true) response.setHeader('Idempotency-Replayed', 'true');
   response.statusCode = status;
   if (answer.stream !== undefined) return answer.stream(response);
+  if (bytes !== undefined) {
+    response.setHeader('Content-Length', bytes.byteLength);
+    response.end(bytes);
+    return;
+  }
   if (body === undefined) {
     response.end();
     return;

@@ -5,8 +5,9 @@ import { policyStream } from '../domain/keyPolicy.ts';
 import { keyringFold, keyringStream } from '../domain/keyring.ts';
 import { isTextKept } from '../domain/keyView.ts';
 import { settings } from '../domain/settings.ts';
-import { userStream } from '../domain/user.ts';
+import { isGone, userStream } from '../domain/user.ts';
 import { user } from '../domain/userDecider.ts';
+import { avatarShredder } from '../workers/avatarShredder.ts';
 import { emailClaims } from '../workers/emailClaims.ts';
 import { eraser, erasureWatcher } from '../workers/eraser.ts';
 import { expiryWorker } from '../workers/expiry.ts';
@@ -100,6 +101,12 @@ export const backgroundWorkers = (inside: Inside, bus: Bus): readonly Worker[] =
       ...parts,
       destroyPersonKey: core.keys.destroy,
       dropCaches: dropCachesOf(inside),
+    }),
+    avatarShredder({
+      ...parts,
+      avatarOf: (userId) =>
+        folds.read(user, userStream(userId), ({ state }) => (state && !isGone(state) ? state.avatarId : null)),
+      destroyOthers: inside.avatars.destroyOthers,
     }),
     intentsFinisher({
       ...parts,

@@ -6,6 +6,7 @@ import { systemScheduler } from '../adapters/node/scheduler.ts';
 import { systemClock } from '../adapters/node/systemClock.ts';
 import { apiKeyCommands } from '../commands/apiKeys.ts';
 import { auditCommands } from '../commands/audit.ts';
+import { avatarCommands, createAvatars } from '../commands/avatars.ts';
 import { claimCommands } from '../commands/claims.ts';
 import type { Request } from '../commands/command.ts';
 import { createCore } from '../commands/core.ts';
@@ -117,6 +118,7 @@ export const wireInside = (
 
   const addresses = emailAddresses({ crypto, purposeKeys });
   const secrets = keySecrets(vault, boxes);
+  const avatars = createAvatars(vault, boxes);
   const signingKeys = createSigningKeys({ ...environment, vault, boxes });
   const mails = wireMails({ ...environment, vault, boxes, purposeKeys, folds }, mail);
   const passwordTokens = createPasswordTokens({ vault, boxes, crypto, purposeKeys, outbox: mails.outbox });
@@ -127,6 +129,7 @@ export const wireInside = (
     ...settingsCommands,
     ...claimCommands,
     ...auditCommands,
+    ...avatarCommands(avatars),
     ...serviceTokenCommands({ crypto }),
     ...receiptCommands,
   };
@@ -169,6 +172,7 @@ export const wireInside = (
     listReader,
     addresses,
     secrets,
+    avatars,
     signingKeys,
     mails,
     passwordTokens,

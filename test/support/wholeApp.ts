@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { createMemoryMailer } from '../../adapters/memory/mailer.ts';
 import { isCommonPassword } from '../../adapters/node/commonPasswords.ts';
 import { nodeCryptography } from '../../adapters/node/crypto.ts';
+import { sharpImages } from '../../adapters/sharp/images.ts';
 import { type AppOptions, createApp } from '../../api/app.ts';
 import type { Credentials } from '../../api/authenticate.ts';
 import { cookiesFor } from '../../api/cookies.ts';
@@ -10,6 +11,7 @@ import { createCursors } from '../../api/cursor.ts';
 import { allRoutes } from '../../api/routes.ts';
 import { apiKeyCommands } from '../../commands/apiKeys.ts';
 import { auditCommands } from '../../commands/audit.ts';
+import { avatarCommands, createAvatars } from '../../commands/avatars.ts';
 import type { Command } from '../../commands/command.ts';
 import { emailAddresses } from '../../commands/emailAddresses.ts';
 import { toHex } from '../../commands/encoding.ts';
@@ -171,6 +173,7 @@ export const startWholeApp = async (
   };
 
   const secrets = keySecrets(vault, accounts.boxes);
+  const avatars = createAvatars(vault, accounts.boxes);
   const mailer = createMemoryMailer();
   const mails = createMails({
     ...accounts,
@@ -190,6 +193,7 @@ export const startWholeApp = async (
     ...settingsCommands,
     ...serviceTokenCommands({ crypto }),
     ...auditCommands,
+    ...avatarCommands(avatars),
     ...apiKeyCommands({ crypto, secrets }),
   };
   const acknowledgements = vaultTable<Acknowledgement>(vault, acknowledgementKind);
@@ -200,6 +204,8 @@ export const startWholeApp = async (
     now,
     load,
     secrets,
+    avatars,
+    images: sharpImages(),
     mails,
     addresses: emailAddresses({ crypto, purposeKeys: accounts.purposeKeys }),
     folds,
@@ -259,6 +265,7 @@ export const startWholeApp = async (
     ...accounts,
     bed,
     commands,
+    avatars,
     acknowledgements,
     mails,
     /** Holds every mail that was sent. */
