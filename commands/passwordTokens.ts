@@ -33,6 +33,8 @@ export type PasswordTokens = {
   readonly read: (token: string) => ReadToken | null;
   /** Whether it is good for the user as they are. */
   readonly holds: (token: ReadToken, user: User | null, at: Instant) => Promise<boolean>;
+  /** The same of its text, for the mail that carries it. */
+  readonly isGood: (token: string, user: User, at: Instant) => Promise<boolean>;
   /** Tidying: one that was used is good for nothing. */
   readonly forget: (token: ReadToken) => Promise<void>;
 };
@@ -75,6 +77,20 @@ export const createPasswordTokens = (deps: {
 
   const hashOf = (token: string): string => toHex(crypto.sha256(token));
 
+  const read: PasswordTokens['read'] = (token) => {
+    if (!/^[A-Za-z0-9_-]{64}$/.test(token)) return null;
+    const id = toHex(fromBase64(token).subarray(0, idLength));
+    return { userId: uuidOf(id), tokenHash: hashOf(token) };
+  };
+
+  const holds: PasswordTokens['holds'] = async ({ userId, tokenHash }, user, at) => {
+    if (user === null) return false;
+    const standing = standingOf(user);
+    const row = await table.get(userId);
+    if (row === null || row.value.until <= at || row.value.standing !== standing) return false;
+    return crypto.equal(Buffer.from(row.value.tokenHash), Buffer.from(tokenHash));
+  };
+
   return {
     issue: async (kind, { userId, ...user }, { secret, id, at, late }) => {
       const token = toBase64Url(Buffer.concat([Buffer.from(userId.replaceAll('-', ''), 'hex'), secret]));
@@ -92,18 +108,12 @@ export const createPasswordTokens = (deps: {
       return outbox.put({ id: `${kind}:${id}`, userId, template: kind, params: { token, until }, until });
     },
 
-    read: (token) => {
-      if (!/^[A-Za-z0-9_-]{64}$/.test(token)) return null;
-      const id = toHex(fromBase64(token).subarray(0, idLength));
-      return { userId: uuidOf(id), tokenHash: hashOf(token) };
-    },
+    read,
+    holds,
 
-    holds: async ({ userId, tokenHash }, user, at) => {
-      if (user === null) return false;
-      const standing = standingOf(user);
-      const row = await table.get(userId);
-      if (row === null || row.value.until <= at || row.value.standing !== standing) return false;
-      return crypto.equal(Buffer.from(row.value.tokenHash), Buffer.from(tokenHash));
+    isGood: async (token, user, at) => {
+      const known = read(token);
+      return known !== null && holds(known, user, at);
     },
 
     forget: async ({ userId, tokenHash }) => {

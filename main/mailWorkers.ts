@@ -32,7 +32,10 @@ export const mailWorkers = (inside: Inside): readonly Worker[] => {
       processId: inside.processId,
       stillHolds: async ({ template, userId, row }) => {
         const person = await userOf(userId);
-        return person !== null && stillHolds(folds, { ...row, template, userId }, person, clock.now());
+        return (
+          person !== null &&
+          stillHolds(folds, { ...row, template, userId }, person, clock.now(), inside.passwordTokens.isGood)
+        );
       },
       recordNotice: ({ userId, mailId, category, queuedAt }) => {
         const eventId = uuid7(queuedAt, Buffer.from(mails.messageIdOf(mailId), 'hex').subarray(0, 10));

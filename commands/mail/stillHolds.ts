@@ -1,5 +1,5 @@
 import type { UserId } from '../../domain/ids.ts';
-import { type Instant, millis } from '../../domain/instant.ts';
+import { type Instant, instant, millis } from '../../domain/instant.ts';
 import type { Json } from '../../domain/json.ts';
 import { type Key, type Keyring, keyringFold, keyringStream } from '../../domain/keyring.ts';
 import { notificationsOf, type User } from '../../domain/user.ts';
@@ -15,17 +15,24 @@ export const keyThatEnds = (ring: Keyring, owner: User, { keyId, expiresAt }: En
   return ended || key.expiresAt !== expiresAt || millis(expiresAt) <= now ? null : key;
 };
 
+export type TokenHolds = (token: string, user: User, at: Instant) => Promise<boolean>;
+
 /**
  * Whether what a mail says still holds when it is about to be sent: it may have waited long for a server.
  * @param now milliseconds since 1970
+ * @param tokenHolds whether a token would still set a password
  */
 export const stillHolds = async (
   folds: Pick<Folds, 'read'>,
   mail: { readonly template: string; readonly userId: UserId; readonly params: Json; readonly address: string | null },
   user: User,
   now: number,
+  tokenHolds: TokenHolds,
 ): Promise<boolean> => {
   switch (mail.template) {
+    case 'password-reset':
+    case 'invitation':
+      return tokenHolds((mail.params as { readonly token: string }).token, user, instant(now));
     case 'key-expiring':
       return folds.read(
         keyringFold,

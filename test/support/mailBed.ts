@@ -81,7 +81,10 @@ export const createMailBed = (options: { readonly access?: MailAccess | null; re
       processId: `process ${processes}`,
       stillHolds: async ({ template, userId, row }) => {
         const person = await userOf(userId);
-        return person !== null && stillHolds(accounts.folds, { ...row, template, userId }, person, bed.clock.now());
+        return (
+          person !== null &&
+          stillHolds(accounts.folds, { ...row, template, userId }, person, bed.clock.now(), async () => true)
+        );
       },
       recordNotice: async ({ userId, mailId, category, queuedAt }) => {
         own.dies?.(mailId);
