@@ -40,12 +40,6 @@ const mutants: readonly Mutant[] = [
     to: 'if (isBeyond(null, null)) {',
   },
   {
-    what: 'another log is not noticed',
-    file: 'core/core.ts',
-    from: 'if (received.epoch !== place.epoch()) return distrust();\n    heard();\n    const came',
-    to: 'heard();\n    const came',
-  },
-  {
     what: 'memory survives another log',
     file: 'core/core.ts',
     from: '  const forgetEverything = () => {\n    memory.clear();',

@@ -69,6 +69,10 @@ export const simulate = async (seed: number, sdk: Sdk): Promise<Tally> => {
   const startedFrom = new Map<string, string>();
   const epochsOf = new Map<string, Set<string>>();
   const askedAt = new Map<string, number>();
+  const repliedAt = new Map<string, number>();
+  // Seen by the verifier, in the log that it follows, and not closed yet.
+  let followed = '';
+  let gap: { readonly previous: string; readonly at: number } | null = null;
 
   const processes = [0, 1].map(() =>
     createProcess({
@@ -114,15 +118,22 @@ export const simulate = async (seed: number, sdk: Sdk): Promise<Tally> => {
         if (path === '/v1/verify') {
           const { keyId, position, epoch } = body as { keyId: string; position: string; epoch: string };
           const name = `${keyId}:${position}`;
+          repliedAt.set(keyId, time.now());
           epochsOf.set(name, (epochsOf.get(name) ?? new Set()).add(epoch));
         } else if (path.startsWith('/v1/revocations')) {
           const page = pageOf(body)!;
-          if (path.endsWith('?limit=1')) startedFrom.set(page.epoch, page.head!);
-          else for (const message of page.items) heard.set(`${message.epoch}:${message.position}`, message);
+          if (path.endsWith('?limit=1')) {
+            startedFrom.set(page.epoch, page.head!);
+            followed = page.epoch;
+            gap = null;
+          } else for (const message of page.items) heard.set(`${message.epoch}:${message.position}`, message);
         }
       },
       heard: (message) => {
         tally.heard++;
+        const position = core.status().position ?? '';
+        if (message.epoch === followed && message.previous !== null && message.previous > position)
+          gap = { previous: message.previous, at: time.now() };
         heard.set(`${message.epoch}:${message.position}`, message);
       },
     },
@@ -175,6 +186,8 @@ export const simulate = async (seed: number, sdk: Sdk): Promise<Tally> => {
       !overtaken,
       `${time.now()} ${key.keyId} was let through as of ${result.position}, after a later message about it`,
     );
+    const isOpen = gap !== null && (core.status().position ?? '') < gap.previous;
+    insist(!isOpen || repliedAt.get(result.keyId)! >= gap!.at, `${key.keyId} was let through from memory, after a gap`);
     insist(now - askedAt.get(key.text)! <= 15 * 60_000, `${key.keyId} was not asked for in 15 minutes`);
     insist(core.status().cached <= cacheSize, 'it remembers more than it may');
   };
