@@ -1,13 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { createEventStoreDb } from '../adapters/eventstoredb/eventStore.ts';
 import { mongoAddress } from '../adapters/mongodb/address.ts';
-import {
-  dropLists as dropMongoLists,
-  openLists as openMongoLists,
-  readBuilds as readMongoBuilds,
-} from '../adapters/mongodb/lists.ts';
-import { openVault as openMongoVault, readVault as readMongoVault } from '../adapters/mongodb/vault.ts';
 import { readLog } from '../adapters/sqlite/eventReads.ts';
 import { openEventStore } from '../adapters/sqlite/eventStore.ts';
 import { openLists, readBuilds } from '../adapters/sqlite/lists.ts';
@@ -17,6 +10,7 @@ import type { EventStore } from '../commands/ports/eventStore.ts';
 import type { Build, Lists } from '../commands/ports/lists.ts';
 import type { Vault } from '../commands/ports/vault.ts';
 import type { Configuration } from './configuration.ts';
+import { StartError } from './startError.ts';
 
 type Looked<Reads> = Reads & { readonly close: () => unknown };
 
@@ -42,6 +36,11 @@ export type ListsPlace = Place<Lists> & {
   readonly drop: () => Promise<void>;
 };
 
+// Drivers are heavy, and most installations need none: they are loaded where a setting asks for one.
+const eventStoreDb = () => import('../adapters/eventstoredb/eventStore.ts');
+const mongoVault = () => import('../adapters/mongodb/vault.ts');
+const mongoLists = () => import('../adapters/mongodb/lists.ts');
+
 export type Environment = { readonly clock: Clock; readonly scheduler: Scheduler };
 
 const nothing = { close: () => {} };
@@ -63,7 +62,14 @@ const logInFolder = (folder: string): LogPlace => {
 };
 
 const logInEventStoreDb = (connectionString: string, prefix: string, { clock, scheduler }: Environment): LogPlace => {
-  const open = async () => createEventStoreDb({ connectionString, prefix, clock, scheduler });
+  const open = async () => {
+    const { createEventStoreDb } = await eventStoreDb();
+    try {
+      return createEventStoreDb({ connectionString, prefix, clock, scheduler });
+    } catch (error) {
+      throw new StartError(`KEYLEDGER_EVENTSTORE: ${(error as Error).message}`);
+    }
+  };
   const hosts = /^[^:]+:\/\/(?:[^@/?]*@)?([^/?]+)/.exec(connectionString)?.[1];
   return { name: `EventStoreDB at ${hosts}`, look: open, open };
 };
@@ -82,8 +88,8 @@ const vaultInMongoDb = (url: string, { clock, scheduler }: Environment): VaultPl
   const options = { url, database: `${database ?? 'keyledger'}-vault`, clock, scheduler };
   return {
     name: `the vault in MongoDB at ${name}`,
-    look: async () => readMongoVault(options),
-    open: () => openMongoVault(options),
+    look: async () => (await mongoVault()).readVault(options),
+    open: async () => (await mongoVault()).openVault(options),
   };
 };
 
@@ -104,9 +110,9 @@ const listsInMongoDb = (url: string, { scheduler }: Environment): ListsPlace => 
   const options = { url, database: `${database ?? 'keyledger'}-lists`, scheduler };
   return {
     name: `the lists in MongoDB at ${name}`,
-    builds: () => readMongoBuilds(options),
-    drop: () => dropMongoLists(options),
-    open: () => openMongoLists(options),
+    builds: async () => (await mongoLists()).readBuilds(options),
+    drop: async () => (await mongoLists()).dropLists(options),
+    open: async () => (await mongoLists()).openLists(options),
   };
 };
 

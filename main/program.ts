@@ -1,8 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { createMemoryBus } from '../adapters/memory/bus.ts';
-import { openNatsBus } from '../adapters/nats/bus.ts';
-import { NatsRefused } from '../adapters/nats/errors.ts';
 import { UnusableKey } from '../adapters/node/keyFiles.ts';
 import { passwordHasher } from '../adapters/node/passwordHasher.ts';
 import { DataRefused } from '../adapters/sqlite/errors.ts';
@@ -60,6 +58,8 @@ const mayYetAnswer = (error: unknown, configuration: Configuration): error is Fa
 /** @throws StartError where NATS is there and does not do */
 const openBus = async ({ nats }: Configuration, { stores, signingKeys }: Inside, log: Logger): Promise<Bus> => {
   if (nats === null) return createMemoryBus();
+  // A heavy driver, loaded only here.
+  const { NatsRefused, openNatsBus } = await import('../adapters/nats/bus.ts');
   const installation = async () => (await readInstallationRow(stores.vault))!.installationId;
   const report = (what: string, error?: unknown) => log.warn({ err: error }, what);
   try {

@@ -1,4 +1,5 @@
 import { EventStoreDBClient } from '@eventstore/db-client';
+import { withoutCredentials } from './connectionString.ts';
 
 /** What the package has of a gRPC channel. */
 type Channel = { readonly close: () => void };
@@ -15,9 +16,17 @@ export type Client = {
   readonly retire: () => void;
 };
 
-/** @param count another for every client of the process */
+const opened = (connectionString: string): EventStoreDBClient => {
+  try {
+    return EventStoreDBClient.connectionString(connectionString);
+  } catch (error) {
+    throw withoutCredentials(error);
+  }
+};
+
+/** @param count another for every client of the process @throws Error without any credentials */
 export const newClient = (connectionString: string, count: number): Client => {
-  const db = EventStoreDBClient.connectionString(apart(connectionString, count % 1_000));
+  const db = opened(apart(connectionString, count % 1_000));
   const inside = db as unknown as Inside;
   const { createChannel, handleError } = inside;
   let channel: Channel | null = null;
@@ -26,10 +35,10 @@ export const newClient = (connectionString: string, count: number): Client => {
   // The package never closes its last one.
   inside.createChannel = async () => {
     if (retired) throw new Error('the connection was given up');
-    const opened = await createChannel();
-    channel = opened;
-    if (retired) opened.close();
-    return opened;
+    const made = await createChannel();
+    channel = made;
+    if (retired) made.close();
+    return made;
   };
 
   // It would give up its connection for a call that was cancelled here, and what goes wrong while it looks for the

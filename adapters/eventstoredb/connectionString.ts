@@ -1,5 +1,3 @@
-import { EventStoreDBClient } from '@eventstore/db-client';
-
 const flat = (name: string) => name.toLowerCase().replace(/[_-]/g, '');
 
 const texts = ['tlsCAFile', 'userCertFile', 'userKeyFile', 'connectionName'];
@@ -18,8 +16,8 @@ const values: ReadonlyMap<string, RegExp> = new Map(
 
 /**
  * A connection string as the client takes it: `esdb://user:password@host:2113?tls=true&tlsCAFile=/run/ca.pem`,
- * `esdb+discover://` or several hosts for a cluster; `kurrentdb` is another name for `esdb`. What the client would print
- * or throw with the password in it is found out here.
+ * `esdb+discover://` or several hosts for a cluster; `kurrentdb` is another name for `esdb`. Files that it names are not
+ * looked at yet, and the client, which is heavy, is not loaded for it.
  * @throws Error saying what is wrong, without any of its credentials
  */
 export const checkedConnectionString = (given: string): string => {
@@ -37,17 +35,12 @@ export const checkedConnectionString = (given: string): string => {
     if (value === '') throw new Error(`has no value for ${name}`);
     if (!allowed.test(value)) throw new Error(`has a value for ${name} that it cannot have`);
   }
-  requireReadable(text);
   return text;
 };
 
-/** The errors of the client hold the whole text. */
-const requireReadable = (text: string): void => {
-  try {
-    EventStoreDBClient.connectionString(text);
-  } catch (error) {
-    const { message } = error as Error;
-    if (/certificate|userCertFile/.test(message)) throw new Error(`names files that cannot be used: ${message}`);
-    throw new Error('cannot be read: what is special in credentials and paths is written as %40');
-  }
+/** What the client says to one that it cannot use after all: its own message holds the whole text. */
+export const withoutCredentials = (error: unknown): Error => {
+  const { message } = error as Error;
+  if (/certificate|userCertFile/.test(message)) return new Error(`names files that cannot be used: ${message}`);
+  return new Error('cannot be read: what is special in credentials and paths is written as %40');
 };

@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { MongoClient } from 'mongodb';
+import { createRequire } from 'node:module';
+
+// Settings are read at every start, and the driver is needed only where this one is given.
+const driver = (): typeof import('mongodb') => createRequire(import.meta.url)('mongodb');
 
 export type MongoAddress = {
   /** The servers alone, for messages: no credentials. */
@@ -29,6 +32,7 @@ export const mongoAddress = (text: string): MongoAddress => {
 /** The driver looks at the whole of it before it asks anybody. It would say no password, and is not trusted to. */
 const requireTaken = (text: string, login: string) => {
   try {
+    const { MongoClient } = driver();
     new MongoClient(text);
   } catch (error) {
     const { message } = error as Error;

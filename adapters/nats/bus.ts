@@ -9,6 +9,8 @@ import { createListening } from './listening.ts';
 import { createPublishing } from './publishing.ts';
 import { signatureHeader, signatureText } from './signature.ts';
 
+export { NatsRefused };
+
 export type NatsBusOptions = {
   /** As natsAddress reads it. */
   readonly url: string;
