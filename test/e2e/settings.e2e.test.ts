@@ -34,7 +34,10 @@ const wrong: readonly (readonly [{ readonly [variable: string]: string }, RegExp
     { KEYLEDGER_EVENTSTORE: 'esdb://u:p@localhost:2113?tsl=true' },
     /KEYLEDGER_EVENTSTORE: has an unknown parameter tsl/,
   ],
-  [{ KEYLEDGER_EVENTSTORE: 'esdb://localhost:2113?tlsCAFile=/nowhere/ca.pem' }, /certificate/],
+  [
+    { KEYLEDGER_EVENTSTORE: 'esdb://localhost?tlsCAFile=/nowhere/ca.pem', KEYLEDGER_MONGODB: 'mongodb://localhost' },
+    /certificate/,
+  ],
   [{ KEYLEDGER_NATS: 'http://localhost:4222' }, /KEYLEDGER_NATS: starts with nats:/],
   [{ KEYLEDGER_MONGODB: 'localhost' }, /mongodb:\/\//],
   [{ KEYLEDGER_NATS: 'http://localhost:4222' }, /nats:\/\//],
