@@ -48,14 +48,14 @@ const mutants: readonly Mutant[] = [
   {
     what: 'a proof is from when it came, however late',
     file: 'core/proof.ts',
-    from: 'at = Math.max(at, least.came + (newest - least.provenAt));',
-    to: 'at = now;',
+    from: 'at = Math.max(at, least.came + (newest - least.provenAt));\n      surelyAt = Math.max(surelyAt, first.asked + (newest - first.provenAt));',
+    to: 'at = now;\n      surelyAt = now;',
   },
   {
     what: 'what is repeated on NATS proves something',
     file: 'core/proof.ts',
-    from: 'if (mayBeRepeated && provenAt <= newestOfAll) return;',
-    to: 'if (mayBeRepeated && provenAt <= Number.NEGATIVE_INFINITY) return;',
+    from: 'if (mayBeRepeated && provenAt <= newestOfAll) return false;',
+    to: '',
   },
   {
     what: 'memory says yes for as long as the server is silent',
@@ -72,13 +72,13 @@ const mutants: readonly Mutant[] = [
   {
     what: 'a key is not past its end by the time of the server',
     file: 'core/core.ts',
-    from: 'endsAt <= now || endsAt <= proof.serverTime()',
-    to: 'endsAt <= now',
+    from: 'endsAt <= now + wallOffset || endsAt <= proof.serverTime()',
+    to: 'endsAt <= now + wallOffset',
   },
   {
     what: 'scopes are not checked in memory',
     file: 'core/core.ts',
-    from: ' && holds(entry.key, scopes)',
+    from: ' &&\n    (scopes.length === 0 || holds(entry.key, scopes))',
     to: '',
   },
   {
@@ -114,7 +114,7 @@ const mutants: readonly Mutant[] = [
 ];
 
 const source = fileURLToPath(new URL('../../../sdk/src', import.meta.url));
-const seeds = Number(process.argv[2] ?? 1000);
+const seeds = Number(process.argv[2] ?? 1500);
 
 const broken = async ({ file, from, to }: Mutant, folder: string): Promise<Sdk> => {
   cpSync(source, folder, { recursive: true });

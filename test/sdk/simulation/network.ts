@@ -10,6 +10,8 @@ export type Weather = {
   cutUntil: number;
   stalledUntil: number;
   busDownUntil: number;
+  /** What the feed says comes so much later. */
+  lag: number;
   /** Chances, 0 to 1, of what happens to each thing sent. */
   lost: number;
   slow: number;
@@ -21,6 +23,7 @@ export const calm = (): Weather => ({
   cutUntil: 0,
   stalledUntil: 0,
   busDownUntil: 0,
+  lag: 0,
   lost: 0,
   slow: 0,
   doubled: 0,
@@ -86,7 +89,7 @@ export const createNetwork = (parts: {
         isOpen = false;
       },
       deliver: (run: () => void) => {
-        lastAt = Math.max(lastAt, time.now() + delay());
+        lastAt = Math.max(lastAt, time.now() + delay() + weather.lag);
         time.after(lastAt - time.now(), () => {
           if (isOpen && !isCut()) inService(() => isOpen && run());
         });

@@ -270,6 +270,12 @@ export const simulate = async (seed: number, sdk: Sdk): Promise<Tally> => {
     },
     network.cutFeeds,
     () => {
+      weather.lag = somewhat(15_000);
+      time.after(somewhat(15_000), () => {
+        weather.lag = 0;
+      });
+    },
+    () => {
       standsStillUntil = Math.max(standsStillUntil, time.now() + somewhat(20_000));
     },
     () => ledger.stepServerClock(one([0, hourMs, -hourMs, somewhat(5_000), -somewhat(5_000)])),
