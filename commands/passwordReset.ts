@@ -4,10 +4,9 @@ import { choosePassword, isTooShortAlone, tooShort } from '../domain/password.ts
 import { isGone, type User, userStream } from '../domain/user.ts';
 import { user } from '../domain/userDecider.ts';
 import type { Background } from './background.ts';
-import type { Command, Request, Run } from './command.ts';
+import type { Command, Execute, Outcome, Request, Run } from './command.ts';
 import type { Devices } from './devices.ts';
 import type { EmailAddresses } from './emailAddresses.ts';
-import { toHex } from './encoding.ts';
 import type { PasswordHasher, Randomness, Scheduler } from './environment.ts';
 import type { PasswordTokens, ReadToken } from './passwordTokens.ts';
 import type { Sessions } from './sessions.ts';
@@ -18,13 +17,18 @@ import type { Throttling } from './throttling.ts';
  * Somebody forgot their password, or says so. It answers nothing: what becomes of it, only whoever reads the mail learns.
  * @param device the device cookie's value
  */
-export type RequestPasswordReset = (email: string, device: string | null, request: Request) => Promise<void>;
+export type RequestPasswordReset = (
+  email: string,
+  device: string | null,
+  request: Request,
+) => Promise<Outcome<{ readonly asked: true }>>;
 
 /** Whoever signs in here by a password. An invitation is for administrators to repeat. */
 const canReset = (account: User): boolean =>
   account.status === 'active' && account.externalProvider === null && account.passwordHash !== null;
 
 export const createRequestPasswordReset = (deps: {
+  readonly execute: Execute;
   readonly load: Load;
   readonly addresses: EmailAddresses;
   readonly devices: Pick<Devices, 'recognise'>;
@@ -34,24 +38,35 @@ export const createRequestPasswordReset = (deps: {
   readonly randomness: Randomness;
   readonly scheduler: Scheduler;
 }): RequestPasswordReset => {
-  const mail = async (claim: string, { at }: Request) => {
+  const mail = async (claim: string, run: Run) => {
     // Neither in the answer nor in the one to the next request is to be felt what there was to do.
     await deps.scheduler.sleep(50 + 4 * (deps.randomness.bytes(1)[0] ?? 0));
     const account = await userByClaim(deps.load, claim);
     if (account === null || !canReset(account)) return;
-    const made = { secret: deps.randomness.bytes(32), id: toHex(deps.randomness.bytes(16)), at };
+    const made = { secret: run.secretBytes('password token', 32), id: run.commandId, at: run.request.at };
     await deps.tokens.issue('password-reset', structuredClone(account), made);
   };
 
-  return async (email, shown, request) => {
-    const address = deps.addresses.signInAddress(email);
-    const claim = address?.claim ?? `no address ${email}`;
-    const device = await deps.devices.recognise(shown, claim);
-    const keys = throttleKeys(claim, request.ip, device).map(({ kind, of }) => ({ kind, of: `password reset ${of}` }));
-    const admitted = await deps.throttling.admit(keys, request.at);
-    // After the answer, and nobody is told: it takes as long, and says as much, for an address that nobody has.
-    if (!isRejection(admitted)) deps.background.begin('mailing a password reset', () => mail(claim, request));
+  const ask: Command<{ readonly email: string; readonly shown: string | null }, { readonly asked: true }> = {
+    name: 'RequestPasswordReset',
+    several: false,
+    run: async ({ email, shown }, run) => {
+      const { request } = run;
+      const address = deps.addresses.signInAddress(email);
+      const claim = address?.claim ?? `no address ${email}`;
+      const device = await deps.devices.recognise(shown, claim);
+      const keys = throttleKeys(claim, request.ip, device).map(({ kind, of }) => ({
+        kind,
+        of: `password reset ${of}`,
+      }));
+      const admitted = await deps.throttling.admit(keys, request.at);
+      // After the answer, and nobody is told: it takes as long, and says as much, for an address that nobody has.
+      if (!isRejection(admitted)) deps.background.begin('mailing a password reset', () => mail(claim, run));
+      return { result: { asked: true } };
+    },
   };
+
+  return (email, shown, request) => deps.execute(ask, { email, shown }, request);
 };
 
 export type ResetPasswordInput = {

@@ -114,6 +114,7 @@ export const wireHttp = (
     signIn,
     requestPasswordReset: createRequestPasswordReset({
       ...shared,
+      execute,
       load,
       addresses: inside.addresses,
       devices,
@@ -137,7 +138,7 @@ export const wireHttp = (
     mails: inside.mails,
     addresses: inside.addresses,
     ...historyOf(inside),
-    lastUse: async (keyId: string) => inside.lastUse.of(keyId) ?? (await inside.useTable.get(keyId))?.value ?? null,
+    lastUse: inside.lastUseOf,
   };
   const isWorker = configuration.role === 'worker';
   const routes = isWorker ? healthRoutes(context) : allRoutes(context);

@@ -28,11 +28,10 @@ const request = (context: PasswordResetContext) =>
     body: z.strictObject({ email: z.string().min(1).max(1000) }),
     answers: { 202: null },
     unlogged: 'Nothing has changed yet; that a mail was sent stands in the person’s history',
-    notIdempotent: true,
     handle: async ({ body, incoming, command }) => {
       const device = cookieOf(incoming.headers, context.cookies.device);
-      await context.requestPasswordReset(body.email, device, command());
-      return { status: 202 };
+      const outcome = await context.requestPasswordReset(body.email, device, command());
+      return isRejection(outcome) ? outcome : { status: 202, replayed: outcome.replayed };
     },
   });
 

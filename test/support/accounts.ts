@@ -80,6 +80,7 @@ export const createAccounts = (
   const signIn = createSignIn({ ...checking, execute, devices, background, addresses });
   const requestPasswordReset = createRequestPasswordReset({
     ...shared,
+    execute,
     load,
     addresses,
     devices,

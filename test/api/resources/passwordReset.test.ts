@@ -97,6 +97,17 @@ s('refuses bodies that are none of its', async ({ app }) => {
     assert.equal(refused(await client.post('/v1/password-reset/confirm', body)), [400, 'validation-failed']);
 });
 
+s('is mailed once for the same Idempotency-Key', async ({ app }) => {
+  const once = { 'idempotency-key': 'once' };
+  const first = await ask(app, app.browser(), {}, once);
+  const repeat = await ask(app, app.browser(), {}, once);
+  assert.equal([first.status, repeat.status], [202, 202]);
+  assert.is(repeat.headers.get('idempotency-replayed'), 'true');
+  assert.is((await mailsOf(app)).length, 1);
+  const other = await ask(app, app.browser(), { email: 'nobody@example.com' }, once);
+  assert.equal(refused(other), [422, 'idempotency-key-reused']);
+});
+
 s('is not begun by a page of another site', async ({ app }) => {
   const headers = { 'sec-fetch-site': 'cross-site' };
   assert.equal(refused(await ask(app, app.browser(), {}, headers)), [403, 'cross-site']);
