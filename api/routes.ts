@@ -3,6 +3,7 @@ import { openapiOf } from './openapi.ts';
 import { type AdminKeysContext, adminKeyRoutes } from './resources/admin/apiKeys.ts';
 import { type AdminCredentialsContext, adminCredentialRoutes } from './resources/admin/credentials.ts';
 import { type ImportKeysContext, importKeysRoutes } from './resources/admin/importKeys.ts';
+import { type LeaksContext, leakRoutes } from './resources/admin/leaks.ts';
 import { type ListsContext, listRoutes } from './resources/admin/lists.ts';
 import { type MailServerContext, mailServerRoutes } from './resources/admin/mailServer.ts';
 import { type MailsContext, mailsRoutes } from './resources/admin/mails.ts';
@@ -38,6 +39,7 @@ import type { Route } from './route.ts';
  */
 export type RoutesContext = OwnKeysContext &
   AdminKeysContext &
+  LeaksContext &
   ImportKeysContext &
   AdminUsersContext &
   AdminCredentialsContext &
@@ -92,6 +94,7 @@ export const allRoutes = (context: RoutesContext): readonly Route[] => {
     ...roleRoutes(context),
     ...importKeysRoutes(context),
     ...adminKeyRoutes(context),
+    ...leakRoutes(context),
     ...serviceTokenRoutes(context),
     ...auditRoutes(context),
     ...listRoutes(context),

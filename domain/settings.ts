@@ -23,6 +23,8 @@ export type Settings = {
    * keeps none. A revision and no time: clocks differ.
    */
   readonly textsKeptSince: number | null;
+  /** Since when the policy ends keys that are unused for its span, or for one that was shorter; null: it does not. */
+  readonly unusedKeysEndSince: Instant | null;
   readonly catalog: ScopeCatalog;
   readonly catalogChanged: LastChange | null;
   readonly mailServer: MailServer | null;
@@ -46,6 +48,7 @@ const initialState = (): Settings => ({
   customized: false,
   policyChanged: null,
   textsKeptSince: null,
+  unusedKeysEndSince: null,
   catalog: [],
   catalogChanged: null,
   mailServer: null,
@@ -86,13 +89,23 @@ const sameCatalog = (a: ScopeCatalog, b: ScopeCatalog) => {
   return text(a) === text(b);
 };
 
+// Nobody can use a key while they are off, so the span begins again with them; and with a span that is shorter.
+const endsUnusedSince = ({ policy: before, unusedKeysEndSince }: Settings, policy: KeyPolicy, at: Instant) => {
+  const span = policy.enabled ? policy.endUnusedAfterDays : null;
+  if (span === null) return null;
+  const goesOn = unusedKeysEndSince !== null && (before.endUnusedAfterDays ?? 0) <= span;
+  return goesOn ? unusedKeysEndSince : at;
+};
+
 const evolve = (state: Settings, event: Recorded<PolicyEvent>): Settings => {
   const changed = { revision: event.revision, at: event.metadata.at, actor: event.metadata.actor };
   switch (event.type) {
     case 'KeyPolicyChanged': {
       const { policy } = event.data;
       const textsKeptSince = policy.secret === 'once' ? null : (state.textsKeptSince ?? event.revision);
-      return { ...state, policy, customized: isCustomized(policy), policyChanged: changed, textsKeptSince };
+      const unusedKeysEndSince = endsUnusedSince(state, policy, event.metadata.at);
+      const customized = isCustomized(policy);
+      return { ...state, policy, customized, policyChanged: changed, textsKeptSince, unusedKeysEndSince };
     }
     case 'ScopeCatalogChanged':
       return { ...state, catalog: event.data.items, catalogChanged: changed };
@@ -106,7 +119,7 @@ const evolve = (state: Settings, event: Recorded<PolicyEvent>): Settings => {
 /** The settings that the key policy's stream holds: the policy, the catalog of scopes, the mail server. */
 export const settings: Decider<Settings, SettingsCommand, PolicyEvent> = {
   name: 'settings',
-  foldVersion: 2,
+  foldVersion: 3,
   initialState,
   decide,
   evolve,

@@ -1,6 +1,7 @@
 import type { Bus } from '../commands/ports/bus.ts';
 import { isRejection, type Rejection } from '../domain/decider.ts';
 import type { UserId } from '../domain/ids.ts';
+import { unusedBefore } from '../domain/keyEnds.ts';
 import { policyStream } from '../domain/keyPolicy.ts';
 import { keyringFold, keyringStream } from '../domain/keyring.ts';
 import { isTextKept } from '../domain/keyView.ts';
@@ -17,6 +18,7 @@ import { lastUseFlusher } from '../workers/lastUseFlusher.ts';
 import { publisher } from '../workers/publisher.ts';
 import { receiptRecorder } from '../workers/receiptRecorder.ts';
 import { secretShredder } from '../workers/secretShredder.ts';
+import { slackSeconds, unusedKeys } from '../workers/unusedKeys.ts';
 import { vaultTidier } from '../workers/vaultTidier.ts';
 import type { Worker } from '../workers/worker.ts';
 import type { Inside } from './core.ts';
@@ -101,6 +103,17 @@ export const backgroundWorkers = (inside: Inside, bus: Bus): readonly Worker[] =
       ...parts,
       destroyPersonKey: core.keys.destroy,
       dropCaches: dropCachesOf(inside),
+    }),
+    unusedKeys({
+      ...parts,
+      lists,
+      reader: inside.listReader,
+      unusedBefore: (now) => folds.read(settings, policyStream, ({ state }) => unusedBefore(state, now, slackSeconds)),
+      endUnused: async (ownerId, keyIds) => {
+        const outcome = await execute(commands.endUnusedKeys, { ownerId, keyIds, slackSeconds }, request('worker'));
+        if (isRejection(outcome)) throw refused('ending unused keys', outcome);
+        return outcome.result.ended;
+      },
     }),
     avatarShredder({
       ...parts,

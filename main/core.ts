@@ -11,6 +11,7 @@ import { claimCommands } from '../commands/claims.ts';
 import type { Request } from '../commands/command.ts';
 import { createCore } from '../commands/core.ts';
 import { emailAddresses } from '../commands/emailAddresses.ts';
+import { endKeysCommands } from '../commands/endKeys.ts';
 import { keySecrets } from '../commands/keySecrets.ts';
 import { createPasswordTokens } from '../commands/passwordTokens.ts';
 import type { Position } from '../commands/ports/eventStore.ts';
@@ -26,7 +27,7 @@ import { apiKeysList } from '../projections/lists/apiKeys.ts';
 import { auditEventsList } from '../projections/lists/auditEvents.ts';
 import { usersList } from '../projections/lists/users.ts';
 import { createIndexReader, type SnapshotTurn } from '../workers/indexReader.ts';
-import { createLastUse, type UseRow } from '../workers/lastUse.ts';
+import { createLastUse, type Use, type UseRow } from '../workers/lastUse.ts';
 import { fillLastUse, showLastUse } from '../workers/lastUseFlusher.ts';
 import { createListReader } from '../workers/listReader.ts';
 import { createProjector } from '../workers/projector.ts';
@@ -107,6 +108,12 @@ export const wireInside = (
     onWritten: showLastUse(lists),
     onTrouble: (error) => log.warn({ err: error }, 'last use could not be written and is tried again'),
   });
+  /** As this process has seen it or any has written it, whichever is later. */
+  const lastUseOf = async (keyId: string): Promise<Use | null> => {
+    const seen = lastUse.of(keyId);
+    const written = (await useTable.get(keyId))?.value ?? null;
+    return seen === null || (written !== null && written.at > seen.at) ? written : seen;
+  };
   const parts = { clock, scheduler, log, store, vault, codec };
   const projector = createProjector({
     ...parts,
@@ -130,6 +137,7 @@ export const wireInside = (
     ...claimCommands,
     ...auditCommands,
     ...avatarCommands(avatars),
+    ...endKeysCommands({ lastUseOf: async (keyId) => (await lastUseOf(keyId))?.at ?? null }),
     ...serviceTokenCommands({ crypto }),
     ...receiptCommands,
   };
@@ -166,6 +174,7 @@ export const wireInside = (
     execute: handler.execute,
     handler,
     lastUse,
+    lastUseOf,
     useTable,
     parts,
     projector,

@@ -16,7 +16,7 @@ export type OwnerNoticesParts = FollowParts & {
 /** What is older was told, or is no news any more: whoever follows the log for the first time mails nobody about last year. */
 const freshMs = 7 * 24 * 3600 * 1000;
 
-/** Tells owners by mail that somebody else revoked a key of theirs, or that it was found where others can read it. */
+/** Tells owners by mail that somebody else revoked a key of theirs, that it ended unused, or that others can read it. */
 export const ownerNotices = (parts: OwnerNoticesParts): Worker =>
   follow(parts, {
     name: 'owner-notices',
@@ -25,7 +25,7 @@ export const ownerNotices = (parts: OwnerNoticesParts): Worker =>
     handle: async (event) => {
       const { at, actor } = event.metadata;
       const { keyId, reason, note } = event.data;
-      if (reason !== 'administrator' && reason !== 'leak') return;
+      if (reason !== 'administrator' && reason !== 'leak' && reason !== 'unused') return;
       if (parts.clock.now() - millis(at) > freshMs) return;
       const userId = idInStream(event.stream);
       // Who did it knows it.

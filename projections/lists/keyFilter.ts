@@ -69,7 +69,8 @@ export const keysWhere = (
 const given = <T>(value: T | undefined, condition: (value: T) => Condition): readonly Condition[] =>
   value === undefined ? [] : [condition(value)];
 
-const unusedSince = (value: Instant): Condition => ({
+/** By what the list knows of use: never, where it knows of none, since it was made. */
+export const unusedSince = (value: Instant): Condition => ({
   any: [
     [{ column: 'lastUsedAt', op: 'lt', value }],
     [

@@ -15,6 +15,7 @@ import { avatarCommands, createAvatars } from '../../commands/avatars.ts';
 import type { Command } from '../../commands/command.ts';
 import { emailAddresses } from '../../commands/emailAddresses.ts';
 import { toHex } from '../../commands/encoding.ts';
+import { endKeysCommands } from '../../commands/endKeys.ts';
 import type { Scheduler } from '../../commands/environment.ts';
 import { Failure } from '../../commands/failure.ts';
 import { keySecrets } from '../../commands/keySecrets.ts';
@@ -194,6 +195,7 @@ export const startWholeApp = async (
     ...serviceTokenCommands({ crypto }),
     ...auditCommands,
     ...avatarCommands(avatars),
+    ...endKeysCommands({ lastUseOf: async () => null }),
     ...apiKeyCommands({ crypto, secrets }),
   };
   const acknowledgements = vaultTable<Acknowledgement>(vault, acknowledgementKind);

@@ -261,6 +261,15 @@ s('an owner is told of a key that leaked', async ({ app, ada }) => {
   assert.is((mail!.params as { source: string }).source, 'a public repository');
 });
 
+s('an owner is told of a key that ended because nobody used it', async ({ app, ada }) => {
+  const keyId = await make(app, ada, 8);
+  await revoke(app, ada, keyId, 'unused', null);
+  await follow(app);
+  const [mail] = await queued(app);
+  assert.is(mail?.template, 'key-revoked');
+  assert.is((mail!.params as { reason: string }).reason, 'unused');
+});
+
 s('nobody is told what they did themselves, nor what is old', async ({ app, ada }) => {
   await revoke(app, ada, await make(app, ada, 8), 'owner', null, ada);
   await revoke(app, ada, await make(app, ada, 8), 'administrator', null, ada);

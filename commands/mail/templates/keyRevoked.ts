@@ -4,7 +4,7 @@ import { keyCalled, keyCalledInGerman, keyFacts, type NamedKey } from './keyFact
 
 type Revoked = NamedKey & {
   readonly revokedAt: Instant;
-  readonly reason: 'administrator' | 'incident';
+  readonly reason: 'administrator' | 'incident' | 'unused';
   /** What whoever revoked it wrote. */
   readonly note: string | null;
 };
@@ -16,10 +16,14 @@ export const keyRevoked: Template<Revoked> = {
     subject: `API key ${keyCalled(key)} was revoked`,
     blocks: [
       {
-        text:
-          key.reason === 'administrator'
-            ? 'An administrator revoked one of your API keys. It no longer works, and cannot be brought back.'
-            : 'One of your API keys was revoked during an incident. It no longer works, and cannot be brought back.',
+        text: {
+          administrator:
+            'An administrator revoked one of your API keys. It no longer works, and cannot be brought back.',
+          incident:
+            'One of your API keys was revoked during an incident. It no longer works, and cannot be brought back.',
+          unused:
+            'One of your API keys was ended because it had not been used for a long time. It cannot be brought back; make a new one where you need it.',
+        }[key.reason],
       },
       { facts: [...keyFacts(key, 'en'), ['Revoked', time(key.revokedAt)]] },
       ...(key.note === null ? [] : [{ text: 'The reason given:' }, { quote: key.note }]),
@@ -30,10 +34,14 @@ export const keyRevoked: Template<Revoked> = {
     subject: `API-Schlüssel ${keyCalledInGerman(key)} wurde widerrufen`,
     blocks: [
       {
-        text:
-          key.reason === 'administrator'
-            ? 'Ein Administrator hat einen Ihrer API-Schlüssel widerrufen. Er funktioniert nicht mehr und kommt nicht zurück.'
-            : 'Einer Ihrer API-Schlüssel wurde wegen eines Vorfalls widerrufen. Er funktioniert nicht mehr und kommt nicht zurück.',
+        text: {
+          administrator:
+            'Ein Administrator hat einen Ihrer API-Schlüssel widerrufen. Er funktioniert nicht mehr und kommt nicht zurück.',
+          incident:
+            'Einer Ihrer API-Schlüssel wurde wegen eines Vorfalls widerrufen. Er funktioniert nicht mehr und kommt nicht zurück.',
+          unused:
+            'Einer Ihrer API-Schlüssel wurde beendet, weil er lange nicht verwendet worden war. Er kommt nicht zurück; erstellen Sie einen neuen, wo Sie einen brauchen.',
+        }[key.reason],
       },
       { facts: [...keyFacts(key, 'de'), ['Widerrufen', time(key.revokedAt)]] },
       ...(key.note === null ? [] : [{ text: 'Die angegebene Begründung:' }, { quote: key.note }]),
