@@ -1,5 +1,5 @@
 // By hand: `node test/sdk/simulation/mutants.ts` breaks a copy of the verifier in one way after the other, and tells
-// which seed notices. One that nobody notices is a hole in the simulation.
+// which seed notices; `… mutants.ts 300 7` tries 300 seeds, from the eighth way on. One that nobody notices is a hole in the simulation.
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,12 +52,6 @@ const mutants: readonly Mutant[] = [
     to: 'at = now;\n      surelyAt = now;',
   },
   {
-    what: 'what is repeated on NATS proves something',
-    file: 'core/proof.ts',
-    from: 'if (mayBeRepeated && provenAt <= newestOfAll) return false;',
-    to: '',
-  },
-  {
     what: 'memory says yes for as long as the server is silent',
     file: 'core/core.ts',
     from: '!distrusted && !closed && now - proof.surelyAt() <= maxSilenceMs',
@@ -78,8 +72,8 @@ const mutants: readonly Mutant[] = [
   {
     what: 'scopes are not checked in memory',
     file: 'core/core.ts',
-    from: ' &&\n    (scopes.length === 0 || holds(entry.key, scopes))',
-    to: '',
+    from: '(scopes.length === 0 || holds(entry.key, scopes))',
+    to: 'scopes !== null',
   },
   {
     what: 'signatures are not checked',
@@ -92,12 +86,6 @@ const mutants: readonly Mutant[] = [
     file: 'core/place.ts',
     from: 'if (isBeyond(previous, position)) ahead = [...ahead, { position: at, previous }].slice(-mostAhead);\n      else reach(at);',
     to: 'reach(at);',
-  },
-  {
-    what: 'a feed that says nothing is not asked for again',
-    file: 'core/connection.ts',
-    from: 'end !== null && now - heardAt > silenceMs',
-    to: 'end === null && now < heardAt',
   },
   {
     what: 'a confirmation that failed is not repeated',
@@ -114,7 +102,7 @@ const mutants: readonly Mutant[] = [
 ];
 
 const source = fileURLToPath(new URL('../../../sdk/src', import.meta.url));
-const seeds = Number(process.argv[2] ?? 1500);
+const [seeds = 1500, first = 0] = process.argv.slice(2).map(Number);
 
 const broken = async ({ file, from, to }: Mutant, folder: string): Promise<Sdk> => {
   cpSync(source, folder, { recursive: true });
@@ -135,7 +123,7 @@ const broken = async ({ file, from, to }: Mutant, folder: string): Promise<Sdk> 
 };
 
 let unnoticed = 0;
-for (const mutant of mutants) {
+for (const mutant of mutants.slice(first)) {
   const folder = mkdtempSync(join(tmpdir(), 'keyledger-mutant-'));
   try {
     const sdk = await broken(mutant, folder);
