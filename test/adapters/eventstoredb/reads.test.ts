@@ -51,6 +51,23 @@ test('events of others and of the server are passed over, and the position moves
   assert.is(BigInt(`0x${tail!.slice(0, 16)}`), BigInt(last.position));
 });
 
+test('a log that ends before what was read of it is not read to its end, and proves nothing new', async () => {
+  const server = await serve();
+  const store = open(server);
+  const [known, other] = [newStream(), newStream()];
+  await store.append(known, 'no-stream', events(2));
+  await store.append(other, 'no-stream', events(1));
+  const tail = await endOf(store);
+  assert.is((await store.readAll(tail, 10)).end, true);
+  assert.equal((await store.readStream(known, 0, 10)).events.length, 2);
+  assert.equal((await store.readStream(known, 2, 10)).events, []);
+  server.faults.shortened = true;
+  for (const read of [() => store.readAll(tail, 10), () => store.readStream(known, 2, 10)])
+    assert.ok(failedWith(await failureOf(read), 'store-unavailable'));
+  server.faults.shortened = false;
+  assert.is((await store.readAll(tail, 10)).end, true);
+});
+
 test('many events of others make pages without events, each with a position further on', async () => {
   const server = await serve();
   const store = open(server);

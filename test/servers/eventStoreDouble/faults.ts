@@ -19,6 +19,8 @@ export type Faults = {
   starting: boolean;
   /** Answers appends without a position. */
   withoutPositions: boolean;
+  /** Nothing stands in the log from any position on, as where it was put back to an older state. */
+  shortened: boolean;
   /** Sends on to this address whoever asks for the leader. */
   leader: { readonly address: string; readonly port: number } | null;
   /** `user:password` that calls must come with; null: nobody is asked. */
@@ -30,6 +32,7 @@ export const noFaults = (): Faults => ({
   gate: () => null,
   starting: false,
   withoutPositions: false,
+  shortened: false,
   leader: null,
   credentials: null,
 });

@@ -39,7 +39,7 @@ export const read =
     }
   };
 
-const page = async (call: ReadCall, { log, served }: Serving, options: Options, gone: AbortSignal): Promise<void> => {
+const page = async (call: ReadCall, { log, served, faults }: Serving, options: Options, gone: AbortSignal): Promise<void> => {
   const count = Number(options.getCount());
   if (count === 0) throw unknown('Unexpected ReadAllResult: Error');
   const forwards = options.getReadDirection() === streams.ReadReq.Options.ReadDirection.FORWARDS;
@@ -51,6 +51,7 @@ const page = async (call: ReadCall, { log, served }: Serving, options: Options, 
     await send(call, notFoundMessage(nameOf(stream?.getStreamIdentifier())), gone);
     found = [];
   }
+  if (faults.shortened && stream === undefined && options.getAll()!.hasPosition()) found = [];
   let left = count;
   for (const record of found) {
     if (left === 0 || gone.aborted) break;
