@@ -27,6 +27,7 @@ import { type NotificationsContext, notificationsRoutes } from './resources/noti
 import { type PasswordContext, passwordRoutes } from './resources/password.ts';
 import { type PasswordResetContext, passwordResetRoutes } from './resources/passwordReset.ts';
 import { type ProfileContext, profileRoutes } from './resources/profile.ts';
+import { serviceUserRoutes } from './resources/serviceUsers.ts';
 import { type SessionContext, sessionRoutes } from './resources/session.ts';
 import { type SessionsContext, sessionsRoutes } from './resources/sessions.ts';
 import { type TwoFactorContext, twoFactorRoutes } from './resources/twoFactor.ts';
@@ -83,6 +84,7 @@ export const allRoutes = (context: RoutesContext): readonly Route[] => {
     ...deleteAccountRoutes(context),
     ...notificationsRoutes(context),
     ...unsubscribeRoutes(context),
+    ...serviceUserRoutes(context),
     ...noticesRoutes(context),
     ...mailServerRoutes(context),
     ...mailsRoutes(context),

@@ -5,6 +5,7 @@ import { choosePassword, isTooShortAlone, normalPassword, tooShort } from '../do
 import type { Profile } from '../domain/profile.ts';
 import { type User, userStream } from '../domain/user.ts';
 import { user } from '../domain/userDecider.ts';
+import { checkProfile, type IsPhoneNumber } from './checkProfile.ts';
 import type { Command, Run } from './command.ts';
 import type { PasswordHasher } from './environment.ts';
 import { Failure } from './failure.ts';
@@ -17,6 +18,7 @@ export type AccountDeps = {
   readonly hasher: PasswordHasher;
   /** @param password NFC and in lower case */
   readonly isCommonPassword: (password: string) => boolean;
+  readonly isPhoneNumber: IsPhoneNumber;
 };
 
 export type AccountAnswer = { readonly userId: UserId };
@@ -24,19 +26,19 @@ export type AccountAnswer = { readonly userId: UserId };
 export type ChangeProfileInput = { readonly userId: UserId; readonly changes: Partial<Profile> };
 
 /** If-Match is about the user's own last event. */
-const changeProfile: Command<ChangeProfileInput, AccountAnswer> = {
+const changeProfile = ({ isPhoneNumber }: AccountDeps): Command<ChangeProfileInput, AccountAnswer> => ({
   name: 'ChangeProfile',
   several: false,
   run: async ({ userId, changes }, run) => {
     const step = await run.step(
       user,
       userStream(userId),
-      (state) => user.decide({ type: 'ChangeProfile', changes }, state),
+      (state) => checkProfile(changes, isPhoneNumber) ?? user.decide({ type: 'ChangeProfile', changes }, state),
       { revisionOf: (state) => state?.revision ?? null },
     );
     return isRejection(step) ? step : { result: { userId } };
   },
-};
+});
 
 export type ChangePasswordInput = {
   readonly userId: UserId;
@@ -139,7 +141,7 @@ const ending = (
 });
 
 export const accountCommands = (deps: AccountDeps) => ({
-  changeProfile,
+  changeProfile: changeProfile(deps),
   changePassword: changePassword(deps),
   endSession: ending(deps, 'EndSession', 'SessionEnded'),
   signOut: ending(deps, 'SignOut', 'SignedOut'),

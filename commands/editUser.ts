@@ -7,6 +7,7 @@ import { isGone, type User, userStream } from '../domain/user.ts';
 import type { SignInAddress } from '../domain/userAccount.ts';
 import { user } from '../domain/userDecider.ts';
 import { grantIfAsked, mayBecomeAdministrator, removeAdministrator, wouldBeLast } from './administrators.ts';
+import { checkProfile, type IsPhoneNumber } from './checkProfile.ts';
 import { claimAndCommit, notAnAddress } from './claimAddress.ts';
 import type { Command, Run } from './command.ts';
 import type { EmailAddresses } from './emailAddresses.ts';
@@ -41,6 +42,8 @@ const editable = async (run: Run, userId: UserId): Promise<User | Rejection> => 
   return isGone(state) ? reject('already-ended', { status: state.status }) : state;
 };
 
+type Deps = { readonly addresses: EmailAddresses; readonly isPhoneNumber: IsPhoneNumber };
+
 /** Everything of an edit that stands in the user's own stream beside their address, as one decision. */
 const decideOwnStream = (input: EditUserInput, state: User | null) => {
   const { profile, groups, organizations } = input;
@@ -65,15 +68,15 @@ const administrationRefused = async (run: Run, input: EditUserInput, found: User
 };
 
 /** Everything that can refuse an edit. */
-const refusalOf = async (run: Run, input: EditUserInput): Promise<Rejection | null> => {
+const refusalOf = async ({ isPhoneNumber }: Deps, run: Run, input: EditUserInput): Promise<Rejection | null> => {
   const found = await editable(run, input.userId);
   if (isRejection(found)) return found;
+  const wrong = checkProfile(input.profile ?? {}, isPhoneNumber);
+  if (wrong) return wrong;
   const decision = decideOwnStream(input, found);
   if (isRejection(decision)) return decision;
   return (await rolesExist(run, input.roles)) ?? administrationRefused(run, input, found);
 };
-
-type Deps = { readonly addresses: EmailAddresses };
 
 /** The address that an edit moves to. Null: it gives none, or the one they have had before this command began. */
 const addressMovedTo = async (
@@ -93,6 +96,7 @@ const addressMovedTo = async (
 };
 
 const moveAddress = async (
+  deps: Deps,
   run: Run,
   input: EditUserInput,
   address: SignInAddress,
@@ -100,7 +104,7 @@ const moveAddress = async (
 ): Promise<boolean | Rejection> => {
   const { userId } = input;
   return claimAndCommit(run, { userId, address, committedEventId }, async () => {
-    const refusal = await refusalOf(run, input);
+    const refusal = await refusalOf(deps, run, input);
     if (refusal) return refusal;
     const { state } = await run.load(user, userStream(userId));
     const decision = user.decide({ type: 'ChangeEmail', address }, state);
@@ -109,10 +113,15 @@ const moveAddress = async (
 };
 
 /** Null: done. @param checked whether If-Match was looked at, so that this command itself has moved the user since */
-const editOwnStream = async (run: Run, input: EditUserInput, checked: boolean): Promise<Rejection | null> => {
+const editOwnStream = async (
+  deps: Deps,
+  run: Run,
+  input: EditUserInput,
+  checked: boolean,
+): Promise<Rejection | null> => {
   const { userId } = input;
   const stream = userStream(userId);
-  const allowed = async () => (checked ? null : refusalOf(run, input));
+  const allowed = async () => (checked ? null : refusalOf(deps, run, input));
   let decided = checked;
   if (losesAdministration(input)) {
     const removed = await removeAdministrator(run, userId, allowed);
@@ -142,13 +151,13 @@ export const editUser = (deps: Deps): Command<EditUserInput, { readonly userId: 
     const committedEventId = run.newId('change of address');
     const address = await addressMovedTo(deps, run, input, committedEventId);
     if (isRejection(address)) return address;
-    const moved = address === null ? false : await moveAddress(run, input, address, committedEventId);
+    const moved = address === null ? false : await moveAddress(deps, run, input, address, committedEventId);
     if (isRejection(moved)) {
       // Claimed in time, and overtaken on the way to the user: whoever asked for one state to be changed is told so.
       const overtaken = moved.rejected === 'conflict' && run.request.ifMatch !== null;
       return overtaken ? reject('revision-mismatch') : moved;
     }
-    const refused = (await editOwnStream(run, input, moved)) ?? (await grantIfAsked(run, userId, input.roles));
+    const refused = (await editOwnStream(deps, run, input, moved)) ?? (await grantIfAsked(run, userId, input.roles));
     return refused ?? { result: { userId } };
   },
 });

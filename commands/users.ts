@@ -6,6 +6,7 @@ import { type User, type UserEvent, type UserKind, userStream } from '../domain/
 import type { NewUserCommand } from '../domain/userAccount.ts';
 import { user } from '../domain/userDecider.ts';
 import { grantAdministrator, grantIfAsked, removeAdministrator } from './administrators.ts';
+import { checkProfile, type IsPhoneNumber } from './checkProfile.ts';
 import { claimAndCommit, notAnAddress } from './claimAddress.ts';
 import type { Command, Done, Run } from './command.ts';
 import { editUser, rolesExist } from './editUser.ts';
@@ -29,7 +30,11 @@ export type RegisterUserInput = {
   readonly organizations: readonly string[];
 };
 
-type Deps = { readonly addresses: EmailAddresses; readonly tokens: Pick<PasswordTokens, 'issue'> };
+type Deps = {
+  readonly addresses: EmailAddresses;
+  readonly tokens: Pick<PasswordTokens, 'issue'>;
+  readonly isPhoneNumber: IsPhoneNumber;
+};
 
 const newUserCommand = (input: RegisterUserInput, who: Pick<NewUserCommand, 'userId' | 'address'>): NewUserCommand => {
   const { kind, profile, roles: assigned, groups, organizations } = input;
@@ -63,7 +68,7 @@ const mailInvitation = async (tokens: Deps['tokens'], userId: UserId, run: Run) 
  * An address belongs to one user. Whoever is invited gets a mail, once they are there: a crash before it is made good by
  * whoever finishes the command. Rejections: `email-taken`, `unknown-role`, `email-required`, `validation-failed`.
  */
-const registerUser = ({ addresses, tokens }: Deps): Command<RegisterUserInput, UserAnswer> => ({
+const registerUser = ({ addresses, tokens, isPhoneNumber }: Deps): Command<RegisterUserInput, UserAnswer> => ({
   name: 'RegisterUser',
   several: true,
   run: async (input, run): Promise<Done<UserAnswer> | Rejection> => {
@@ -72,7 +77,11 @@ const registerUser = ({ addresses, tokens }: Deps): Command<RegisterUserInput, U
     const address = input.email === null ? null : addresses.signInAddress(input.email);
     if (input.email !== null && address === null) return notAnAddress();
     const command = newUserCommand(input, { userId, address });
-    const decide = async () => (await rolesExist(run, input.roles)) ?? firstEvent(user.decide(command, null));
+    const decide = async () => {
+      const unknown = await rolesExist(run, input.roles);
+      const event = unknown ?? firstEvent(user.decide(command, null));
+      return isRejection(event) ? event : (checkProfile(input.profile, isPhoneNumber) ?? event);
+    };
     if (address !== null) {
       const committed = await claimAndCommit(
         run,

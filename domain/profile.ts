@@ -50,8 +50,8 @@ export const displayName = (profile: Profile, email: string | null, userId: stri
   ([profile.firstName, profile.lastName].filter((name) => name !== null).join(' ') || email || userId);
 
 /**
- * The fields in the form in which they are kept: texts trimmed and NFC, empty is null, the language tag in its canonical
- * spelling. `errors` says which of them no profile may hold.
+ * The fields in the form in which they are kept: texts trimmed and NFC, empty is null, the language tag and the zone in their
+ * canonical spelling. `errors` says which of them no profile may hold.
  */
 export const readProfile = (
   given: Partial<Profile>,
@@ -84,11 +84,10 @@ const readField = (field: ProfileField, value: string | null): Read => {
       const tag = languageTag(value);
       return { kept: tag, error: tag === null ? wrong(pointer, 'A language tag as in de-AT (BCP 47).') : null };
     }
-    case 'timeZone':
-      return {
-        kept: value,
-        error: isTimeZone(value) ? null : wrong(pointer, 'A time zone as in Europe/Vienna (IANA).'),
-      };
+    case 'timeZone': {
+      const zone = zoneName(value);
+      return { kept: zone, error: zone === null ? wrong(pointer, 'A time zone as in Europe/Vienna (IANA).') : null };
+    }
     case 'description':
       return { kept: value, error: textError(pointer, value, longestText[field], 'several lines') };
     default:
@@ -103,8 +102,9 @@ const isPhone = (text: string): boolean => /^\+[1-9]\d{1,14}$/.test(text);
 /** Long tags are private extensions: legal, and of no use to who mails in a language. */
 const longestTag = 35;
 
+// Longer names of a language are well-formed, and none was ever registered: whoever sends `german` means `de`.
 const languageTag = (text: string): string | null => {
-  if (text.length > longestTag) return null;
+  if (text.length > longestTag || /^[a-z]{4,8}(?:-|$)/i.test(text)) return null;
   try {
     return Intl.getCanonicalLocales(text)[0] ?? null;
   } catch {
@@ -112,13 +112,13 @@ const languageTag = (text: string): string | null => {
   }
 };
 
-/** Names only: an offset (`+02:00`) knows no summer. */
-const isTimeZone = (text: string): boolean => {
-  if (!/^[A-Za-z][A-Za-z0-9+_/-]{0,63}$/.test(text)) return false;
+/** Names only: an offset (`+02:00`) knows no summer. Spelt as its zone is; a name that is another's alias stays. */
+const zoneName = (text: string): string | null => {
+  if (!/^[A-Za-z][A-Za-z0-9+_/-]{0,63}$/.test(text)) return null;
   try {
-    new Intl.DateTimeFormat('en', { timeZone: text });
-    return true;
+    const { timeZone } = new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions();
+    return timeZone.toLowerCase() === text.toLowerCase() ? timeZone : text;
   } catch {
-    return false; // RangeError is how Intl says no
+    return null; // RangeError is how Intl says no
   }
 };

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { nodeCryptography } from '../adapters/node/crypto.ts';
 import { nodeSignatures } from '../adapters/node/ed25519.ts';
+import { isPhoneNumber } from '../adapters/node/phoneNumbers.ts';
 import { systemRandomness } from '../adapters/node/randomness.ts';
 import { systemScheduler } from '../adapters/node/scheduler.ts';
 import { systemClock } from '../adapters/node/systemClock.ts';
@@ -132,7 +133,7 @@ export const wireInside = (
   const commands = {
     ...mails.commands,
     ...apiKeyCommands({ crypto, secrets }),
-    ...userCommands({ addresses, tokens: passwordTokens }),
+    ...userCommands({ addresses, tokens: passwordTokens, isPhoneNumber }),
     ...settingsCommands,
     ...claimCommands,
     ...auditCommands,

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { addressRanges } from '../adapters/node/addressRanges.ts';
 import { isCommonPassword } from '../adapters/node/commonPasswords.ts';
 import { oneTimeCodes } from '../adapters/node/oneTimeCodes.ts';
+import { isPhoneNumber } from '../adapters/node/phoneNumbers.ts';
 import { sharpImages } from '../adapters/sharp/images.ts';
 import { createApp } from '../api/app.ts';
 import { cookiesFor } from '../api/cookies.ts';
@@ -71,7 +72,7 @@ export const wireHttp = (
   const signIn = createSignIn({ ...checking, execute, devices, background, addresses: inside.addresses });
   const commands = {
     ...inside.commands,
-    ...accountCommands({ sessions, identity, hasher, isCommonPassword }),
+    ...accountCommands({ sessions, identity, hasher, isCommonPassword, isPhoneNumber }),
     ...passwordResetCommands({ tokens, hasher, sessions, isCommonPassword }),
     ...twoFactorCommands({ ...shared, identity, codes, oneTimeCodes: authenticator }),
   };

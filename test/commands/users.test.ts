@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert';
 import { nodeCryptography } from '../../adapters/node/crypto.ts';
+import { isPhoneNumber } from '../../adapters/node/phoneNumbers.ts';
 import { claimCommands } from '../../commands/claims.ts';
 import type { Command, Outcome, Request } from '../../commands/command.ts';
 import type { Core } from '../../commands/core.ts';
@@ -29,6 +30,7 @@ const over = (core: Core) => ({
   commands: userCommands({
     addresses: emailAddresses({ crypto, purposeKeys: core.purposeKeys }),
     tokens: { issue: async () => true },
+    isPhoneNumber,
   }),
 });
 
@@ -111,6 +113,7 @@ for (const [what, own, expected] of [
   ['a human with neither password nor provider', { passwordHash: null }, 'validation-failed'],
   ['a password beside a provider', { externalProvider: 'idp' }, 'externally-managed'],
   ['a bad profile', { profile: { phone: 'none' } }, 'validation-failed'],
+  ['a number of no country', { profile: { phone: '+999123456789' } }, 'validation-failed'],
 ] as const)
   users(`refuses ${what} and writes nothing`, async () => {
     const { bed, here } = begin();
@@ -322,6 +325,7 @@ users('refuses an edit before anything of it is done', async () => {
     [{ userId: ada, email: 'no address' }, 'validation-failed', null],
     [{ userId: ada, email: 'new@example.com', roles: ['nobody'] }, 'unknown-role', null],
     [{ userId: ada, email: 'new@example.com', profile: { phone: 'x' } }, 'validation-failed', null],
+    [{ userId: ada, email: 'new@example.com', profile: { phone: '+431' } }, 'validation-failed', null],
     [{ userId: ada, email: 'new@example.com', groups: ['\u0000'] }, 'validation-failed', null],
     [{ userId: ada, email: 'new@example.com' }, 'revision-mismatch', '7'],
     [{ userId: ada, email: 'ada@example.com' }, 'revision-mismatch', '7'],

@@ -71,13 +71,15 @@ test('a phone number is E.164', () => {
 test('a language is a tag, in its canonical spelling', () => {
   assert.equal(readProfile({ language: 'DE-at' }).fields, { language: 'de-AT' });
   assert.equal(readProfile({ language: 'zh-hant-TW' }).fields, { language: 'zh-Hant-TW' });
-  for (const language of ['d', 'de_AT', 'de-', `x-${'abc-'.repeat(20)}a`])
+  for (const language of ['d', 'de_AT', 'de-', 'german', 'english-US', `x-${'abc-'.repeat(20)}a`])
     assert.equal(wrongField({ language }), ['/language'], language);
 });
 
 test('a time zone is a name, not an offset', () => {
   for (const timeZone of ['Europe/Vienna', 'UTC', 'America/Argentina/Buenos_Aires'])
     assert.equal(wrongField({ timeZone }), [], timeZone);
+  assert.equal(readProfile({ timeZone: 'europe/VIENNA' }).fields, { timeZone: 'Europe/Vienna' });
+  assert.equal(readProfile({ timeZone: 'Europe/Kyiv' }).fields, { timeZone: 'Europe/Kyiv' });
   for (const timeZone of ['+02:00', 'Mars/Olympus', 'Europe/Vienna\u0000', 'x'.repeat(70)])
     assert.equal(wrongField({ timeZone }), ['/timeZone'], timeZone);
 });

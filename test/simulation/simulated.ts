@@ -74,7 +74,7 @@ export const simulate = async (seed: number, faulty: number, turns: number) => {
     const addresses = emailAddresses({ crypto, purposeKeys: core.purposeKeys });
     const commands = {
       ...apiKeyCommands({ crypto, secrets: keySecrets(vault, core.boxes) }),
-      ...userCommands({ addresses, tokens: { issue: async () => true } }),
+      ...userCommands({ addresses, tokens: { issue: async () => true }, isPhoneNumber: () => true }),
       ...settingsCommands,
       ...claimCommands,
     };

@@ -1,6 +1,7 @@
 import { isCommonPassword } from '../../adapters/node/commonPasswords.ts';
 import { nodeCryptography } from '../../adapters/node/crypto.ts';
 import { oneTimeCodes } from '../../adapters/node/oneTimeCodes.ts';
+import { isPhoneNumber } from '../../adapters/node/phoneNumbers.ts';
 import { accountCommands } from '../../commands/account.ts';
 import { createBackground } from '../../commands/background.ts';
 import { createCodes, type VerifyCode } from '../../commands/codes.ts';
@@ -90,8 +91,8 @@ export const createAccounts = (
     scheduler: { sleep: () => new Promise((resolve) => setImmediate(resolve)) },
   });
   const commands = {
-    ...accountCommands({ sessions, identity, hasher, isCommonPassword }),
-    ...userCommands({ addresses, tokens }),
+    ...accountCommands({ sessions, identity, hasher, isCommonPassword, isPhoneNumber }),
+    ...userCommands({ addresses, tokens, isPhoneNumber }),
     ...passwordResetCommands({ tokens, hasher, sessions, isCommonPassword }),
     ...twoFactorCommands({ ...shared, identity, codes, oneTimeCodes: authenticator }),
   };
