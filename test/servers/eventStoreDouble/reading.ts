@@ -39,7 +39,12 @@ export const read =
     }
   };
 
-const page = async (call: ReadCall, { log, served, faults }: Serving, options: Options, gone: AbortSignal): Promise<void> => {
+const page = async (
+  call: ReadCall,
+  { log, served, faults }: Serving,
+  options: Options,
+  gone: AbortSignal,
+): Promise<void> => {
   const count = Number(options.getCount());
   if (count === 0) throw unknown('Unexpected ReadAllResult: Error');
   const forwards = options.getReadDirection() === streams.ReadReq.Options.ReadDirection.FORWARDS;
