@@ -133,7 +133,8 @@ export const backgroundWorkers = (inside: Inside, bus: Bus): readonly Worker[] =
     receiptRecorder({
       ...parts,
       acknowledgements: inside.acknowledgements,
-      epoch: () => inside.reader.feed().epoch(),
+      feed: inside.reader.feed,
+      position: inside.reader.position,
       record: async (epoch, items) => {
         const outcome = await execute(commands.recordReceipts, { epoch, items }, request('worker'));
         if (isRejection(outcome)) throw refused('recording receipts', outcome);

@@ -14,12 +14,19 @@ const arrange = () => {
   const recorded: { epoch: string; items: readonly Receipt[] }[] = [];
   let epoch: string | null = 'e1';
   let failing = false;
+  let head = '99';
   const worker = receiptRecorder({
     clock: time,
     scheduler: time,
     log: quiet,
     acknowledgements,
-    epoch: () => epoch,
+    // Messages stand at every position that ends with 5, so far as was read.
+    feed: () => ({
+      epoch: () => epoch,
+      firstAfter: (position) => Math.floor((Number(position) + 5) / 10),
+      positionOf: (number) => String(number * 10 + 5).padStart(2, '0'),
+    }),
+    position: () => head,
     record: async (of, items) => {
       if (failing) throw new Error('the store is away');
       recorded.push({ epoch: of, items });
@@ -33,6 +40,9 @@ const arrange = () => {
     recorded,
     setEpoch: (next: string | null) => {
       epoch = next;
+    },
+    readTo: (position: string) => {
+      head = position;
     },
     fail: (now: boolean) => {
       failing = now;
@@ -57,19 +67,42 @@ s('puts down every confirmation, also those between two looks, and is quiet wher
   const { time, recorded, confirm, receipt, at, end } = arrange();
   await time.settle();
   assert.equal(recorded, []);
-  await confirm('billing', '05', [
-    { position: '04', at },
+  await confirm('billing', '15', [
     { position: '05', at },
+    { position: '15', at },
   ]);
-  await confirm('reports', '05');
+  await confirm('reports', '15');
   await time.advance(2_000);
-  const items = [receipt('billing', '04'), receipt('billing', '05'), receipt('reports', '05')];
+  const items = [receipt('billing', '05'), receipt('billing', '15'), receipt('reports', '15')];
   assert.equal(recorded, [{ epoch: 'e1', items }]);
   await time.advance(10_000);
   assert.is(recorded.length, 1);
-  await confirm('reports', '06');
+  await confirm('reports', '25');
   await time.advance(2_000);
-  assert.equal(recorded[1], { epoch: 'e1', items: [receipt('reports', '06')] });
+  assert.equal(recorded[1], { epoch: 'e1', items: [receipt('reports', '25')] });
+  await end();
+});
+
+s('puts down the message that a position covers, not how far the log has gone since', async () => {
+  const { time, recorded, confirm, receipt, end } = arrange();
+  await confirm('billing', '04');
+  await time.advance(2_000);
+  assert.equal(recorded, [], 'there was no message yet');
+  await confirm('billing', '19');
+  await time.advance(2_000);
+  assert.equal(recorded[0]!.items, [receipt('billing', '15')]);
+  await end();
+});
+
+s('waits with what goes beyond what was read here', async () => {
+  const { time, recorded, confirm, receipt, readTo, end } = arrange();
+  readTo('20');
+  await confirm('billing', '25');
+  await time.advance(6_000);
+  assert.equal(recorded, []);
+  readTo('25');
+  await time.advance(2_000);
+  assert.equal(recorded[0]!.items, [receipt('billing', '25')]);
   await end();
 });
 
