@@ -46,7 +46,7 @@ export const natsAddress = (text: string): NatsAddress => {
 
   const query = urls.flatMap(({ searchParams }) => [...searchParams]);
   const unknown = query.find(([name]) => !parameters.has(name));
-  if (unknown !== undefined) throw new Error(`has the unknown parameter ${unknown[0]}`);
+  if (unknown !== undefined) throw new Error(`has an unknown parameter${nameOf(unknown[0], urls)}`);
   const { tlsCaFile, tlsCertFile, tlsKeyFile, replicas = '1' } = Object.fromEntries(query);
   if (!/^[1-5]$/.test(replicas)) throw new Error('asks for replicas other than 1 to 5');
   const files = { caFile: tlsCaFile, certFile: tlsCertFile, keyFile: tlsKeyFile };
@@ -66,6 +66,12 @@ export const natsAddress = (text: string): NatsAddress => {
     replicas: Number(replicas),
   };
 };
+
+/** What is no word, or has an @ somewhere behind it, may be what a `?` cut off the credentials. */
+const nameOf = (parameter: string, urls: readonly URL[]): string =>
+  /^[A-Za-z]+$/.test(parameter) && !urls.some(({ search }) => search.includes('@'))
+    ? ` ${parameter}`
+    : '; a ? in credentials is written as %3F';
 
 const requireReadable = (file: string) => {
   try {

@@ -43,6 +43,8 @@ test('says what is wrong, and no credentials', () => {
     ['nats://user:secret@a/path', /names servers as host/],
     ['nats://user:secret@a:99999', /is no URL/],
     ['nats://user:secret@a?tls=true', /unknown parameter tls/],
+    ['nats://user:1?secret@a:4222', /unknown parameter; a \? in credentials is written as %3F/],
+    ['nats://token?secret=1@a:4222', /unknown parameter; a \?/],
     ['nats://user:secret@a?replicas=9', /replicas other than 1 to 5/],
     ['tls://user:secret@a?tlsCaFile=/nowhere/ca.pem', /\/nowhere\/ca.pem, which cannot be read \(ENOENT\)/],
     ['nats://user:%zz@a', /cannot be decoded/],
