@@ -121,7 +121,7 @@ module.exports = {
     never('no-unresolvable', 'An import of something that is not there.', {}, { couldNotResolve: true }),
   ],
   options: {
-    exclude: { path: '^(coverage|data|docs|deploy)/|/dist/' },
+    exclude: { path: '^(coverage|data|docs|deploy|examples)/|/dist/' },
     doNotFollow: { path: 'node_modules' },
     // Type imports count: a type from the wrong side ties the two sides together all the same.
     tsPreCompilationDeps: true,
