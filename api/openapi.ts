@@ -132,7 +132,10 @@ const answersOf = (route: Described, named: Schemas) =>
   );
 
 const bytesOf = ({ types }: NonNullable<Described['takesBytes']>) => ({
-  requestBody: { required: true, content: Object.fromEntries(types.map((type) => [type, {}])) },
+  requestBody: {
+    required: true,
+    content: Object.fromEntries(types.map((type) => [type, { schema: { type: 'string', format: 'binary' } }])),
+  },
 });
 
 /** A body that may be left out is one whose schema takes nothing for an answer. */
