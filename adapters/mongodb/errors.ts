@@ -1,4 +1,11 @@
-import { MongoBulkWriteError, MongoError, MongoInvalidArgumentError, MongoServerError } from 'mongodb';
+import {
+  MongoBulkWriteError,
+  MongoError,
+  MongoInvalidArgumentError,
+  MongoNetworkError,
+  MongoServerError,
+  MongoServerSelectionError,
+} from 'mongodb';
 import { Failure } from '../../commands/failure.ts';
 
 const duplicateKey = 11000;
@@ -32,8 +39,12 @@ const isOfSocket = (error: unknown): error is Error & { readonly code: string } 
   typeof error.code === 'string' &&
   /^(?:E[A-Z]+|ERR_(?:STREAM|SOCKET)_\w+)$/.test(error.code);
 
-const describe = (error: MongoError): string =>
-  error instanceof MongoServerError ? `${error.name} ${error.code ?? ''} ${error.codeName ?? ''}`.trim() : error.name;
+const describe = (error: MongoError): string => {
+  if (error instanceof MongoServerError) return `${error.name} ${error.code ?? ''} ${error.codeName ?? ''}`.trim();
+  // Why nobody could be reached: what Node said of the connection, which holds neither a document nor credentials.
+  const isOfNetwork = error instanceof MongoServerSelectionError || error instanceof MongoNetworkError;
+  return isOfNetwork ? `${error.name}: ${error.message}` : error.name;
+};
 
 /** Runs what asks the driver. @throws as `asFailure` says */
 export const asked = async <Answer>(work: () => Promise<Answer>): Promise<Answer> => {

@@ -32,6 +32,7 @@ errors('who is away may yet answer', () => {
   ];
   for (const failure of failures)
     assert.equal([failure.code, failure.refused, failure.by], ['store-unavailable', false, null]);
+  assert.match(failures[0]!.message, 'connect ECONNREFUSED');
 });
 
 errors('a mistake of ours stays one, and quotes no document', () => {
