@@ -92,7 +92,7 @@ const revocations = async (app: WholeApp, ownerId: UserId) => {
 const ended = async (app: WholeApp, ownerId: UserId) => (await revocations(app, ownerId)).map(({ keyId }) => keyId);
 
 s(
-  'a key that nobody has used for the span ends, with the reason and the policy that it ended under',
+  'qalyptus · administrators: inactive keys are removed, once nobody has used them for the days of the policy',
   async ({ app, ada }) => {
     await policy(app, after30);
     const keyId = await make(app, ada);
@@ -144,7 +144,7 @@ s('a use that only the vault knows of saves a key that the list shows as unused'
   assert.equal(await ended(app, ada), []);
 });
 
-s('a change of policy ends nothing by itself: the span begins with it', async ({ app, ada }) => {
+s('all · changing the preset: days after which unused keys end count from the change on', async ({ app, ada }) => {
   await policy(app, { preset: 'helmut', scoped: false });
   await make(app, ada);
   app.bed.clock.advance(300 * dayMs);

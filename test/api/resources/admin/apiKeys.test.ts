@@ -1,7 +1,11 @@
 import * as assert from 'uvu/assert';
 import type { KeyForAdministrators } from '../../../../api/schemas/key.ts';
+import { sealedTable } from '../../../../commands/vaultTable.ts';
 import { plusDays } from '../../../../domain/instant.ts';
+import { createLastUse, type UseRow } from '../../../../workers/lastUse.ts';
+import { showLastUse } from '../../../../workers/lastUseFlusher.ts';
 import { type Client, expectStatus } from '../../../support/client.ts';
+import { hurriedScheduler } from '../../../support/commandBed.ts';
 import { makeKeyWorld, type WorldUser } from '../../../support/keyWorld.ts';
 import { suite } from '../../../support/suite.ts';
 import { startWholeApp, type WholeApp } from '../../../support/wholeApp.ts';
@@ -43,7 +47,7 @@ s.after(async () => {
 
 const ids = (keys: readonly KeyForAdministrators[]) => keys.map(({ id }) => id);
 
-s('lists everybody’s keys, newest first, each with its owner', async () => {
+s('qalyptus · administrators: all keys of everybody, with owner, created, expiry and status', async () => {
   assert.ok(all.length >= 60);
   assert.equal(
     ids(all),
@@ -118,7 +122,7 @@ const filters = (): readonly Wanted[] => {
   ];
 };
 
-s('answers every filter as it reads, in pages, and counts', async () => {
+s('all · administrators: every filter of the list of keys finds what it says, in pages, and counts', async () => {
   for (const [query, wanted] of filters()) {
     const expected = ids(all.filter(wanted));
     assert.equal(ids(await everything(admin, `/v1/admin/api-keys?${query}`)), expected, query);
@@ -161,6 +165,32 @@ s('refuses a cursor of another filter, order or list, and what it does not know'
   }
 });
 
+s('qalyptus · administrators: inactive keys are found, by the use that services reported as well', async () => {
+  const [busy, idle] = all.filter(({ status }) => status === 'active') as [KeyForAdministrators, KeyForAdministrators];
+  const { clock, vault, lists } = app.bed;
+  const lastUse = createLastUse({
+    table: sealedTable<UseRow>(vault, 'last-use', app.boxes),
+    clock,
+    scheduler: hurriedScheduler(clock),
+    onWritten: showLastUse(lists),
+  });
+  const hourAgo = clock.now() - 3_600_000;
+  // As POST /v1/usage marks it.
+  lastUse.mark(busy.id, busy.ownerId, hourAgo, '192.0.2.7');
+  lastUse.mark(idle.id, idle.ownerId, hourAgo - 86_400_000, '192.0.2.8');
+  assert.is(await lastUse.flush(), 2);
+  const find = async (query: string) => ids(await everything(admin, `/v1/admin/api-keys?${query}`));
+  const since = new Date(hourAgo - 1_000).toISOString();
+  const unused = await find(`unusedSince=${since}&status=active`);
+  assert.ok(unused.includes(idle.id) && !unused.includes(busy.id));
+  const wanted = all.filter(({ id, status, createdAt }) => status === 'active' && id !== busy.id && createdAt < since);
+  assert.equal(unused, ids(wanted));
+  assert.equal(await find('lastUsedIp=192.0.2.7'), [busy.id]);
+  assert.equal((await find('sort=-lastUsedAt')).slice(0, 2), [busy.id, idle.id]);
+  const [shown] = await everything(admin, '/v1/admin/api-keys?lastUsedIp=192.0.2.7');
+  assert.equal([shown?.lastUsedAt, shown?.lastUsedIp], [new Date(hourAgo).toISOString(), '192.0.2.7']);
+});
+
 s('keeps everybody out who may not read keys', async () => {
   const member = app.as(people[0]!.id);
   for (const path of ['/v1/admin/api-keys', '/v1/admin/api-keys/export?format=csv', `/v1/admin/api-keys/${all[0]!.id}`])
@@ -195,47 +225,50 @@ s('answers as of when, waits for its own writes, and says 503 for what it has no
   }
 });
 
-s('revokes a key for good, with the reason in its history, and says who has confirmed', async () => {
-  const { keyId } = await app.run(app.commands.createApiKey, {
-    ownerId: people[0]!.id,
-    name: 'stolen',
-    expiresAt: null,
-    scopes: ['streams:read'],
-  });
-  const path = `/v1/admin/api-keys/${keyId}`;
-  const told = { instance: null, epoch: app.reader.feed().epoch()!, at: '2027-01-01T00:00:00.000Z' };
-  const at = (name: string, position: string) => ({ ...told, name, position });
-  await app.acknowledgements.put('early/', at('early', app.reader.position()!), 'any', { ref: 'early' });
-  assert.equal((await admin.get(path)).body.delivery, [], 'nothing to confirm yet');
+s(
+  'qalyptus · administrators: revoke a key for good, with the reason in its history, and see who has confirmed',
+  async () => {
+    const { keyId } = await app.run(app.commands.createApiKey, {
+      ownerId: people[0]!.id,
+      name: 'stolen',
+      expiresAt: null,
+      scopes: ['streams:read'],
+    });
+    const path = `/v1/admin/api-keys/${keyId}`;
+    const told = { instance: null, epoch: app.reader.feed().epoch()!, at: '2027-01-01T00:00:00.000Z' };
+    const at = (name: string, position: string) => ({ ...told, name, position });
+    await app.acknowledgements.put('early/', at('early', app.reader.position()!), 'any', { ref: 'early' });
+    assert.equal((await admin.get(path)).body.delivery, [], 'nothing to confirm yet');
 
-  const revoked = expectStatus(await admin.post(`${path}/revoke`, { reason: 'seen on a forum' }), 200);
-  assert.is(revoked.body.status, 'revoked');
-  assert.is(revoked.body.revokedReason, 'administrator');
-  assert.is(revoked.body.revokedNote, 'seen on a forum');
-  assert.is(revoked.body.owner.email, people[0]!.email);
-  const again = expectStatus(await admin.post(`${path}/revoke`), 200);
-  assert.is(again.body.revokedAt, revoked.body.revokedAt);
-  expectStatus(await admin.delete(path), 204);
+    const revoked = expectStatus(await admin.post(`${path}/revoke`, { reason: 'seen on a forum' }), 200);
+    assert.is(revoked.body.status, 'revoked');
+    assert.is(revoked.body.revokedReason, 'administrator');
+    assert.is(revoked.body.revokedNote, 'seen on a forum');
+    assert.is(revoked.body.owner.email, people[0]!.email);
+    const again = expectStatus(await admin.post(`${path}/revoke`), 200);
+    assert.is(again.body.revokedAt, revoked.body.revokedAt);
+    expectStatus(await admin.delete(path), 204);
 
-  const position = revoked.headers.get('keyledger-position')!;
-  await app.acknowledgements.put('both/a', { ...at('both', position), instance: 'a' }, 'any', { ref: 'both' });
-  await app.acknowledgements.put('both/b', { ...at('both', '0'.repeat(position.length)), instance: 'b' }, 'any', {
-    ref: 'both',
-  });
-  await app.acknowledgements.put('quick/', at('quick', position), 'any', { ref: 'quick' });
-  assert.equal((await admin.get(path)).body.delivery, [
-    { subscriber: 'both', acknowledgedAt: null },
-    { subscriber: 'early', acknowledgedAt: null },
-    { subscriber: 'quick', acknowledgedAt: told.at },
-  ]);
-  const { body } = expectStatus(await admin.get(`/v1/audit/keys/${keyId}`), 200);
-  assert.equal(
-    body.events.map(({ type }: { type: string }) => type),
-    ['ApiKeyCreated', 'ApiKeyRevoked'],
-  );
-  assert.is(body.events[1].reason, 'seen on a forum');
-  assert.is(body.events[1].actor.kind, 'admin');
-});
+    const position = revoked.headers.get('keyledger-position')!;
+    await app.acknowledgements.put('both/a', { ...at('both', position), instance: 'a' }, 'any', { ref: 'both' });
+    await app.acknowledgements.put('both/b', { ...at('both', '0'.repeat(position.length)), instance: 'b' }, 'any', {
+      ref: 'both',
+    });
+    await app.acknowledgements.put('quick/', at('quick', position), 'any', { ref: 'quick' });
+    assert.equal((await admin.get(path)).body.delivery, [
+      { subscriber: 'both', acknowledgedAt: null },
+      { subscriber: 'early', acknowledgedAt: null },
+      { subscriber: 'quick', acknowledgedAt: told.at },
+    ]);
+    const { body } = expectStatus(await admin.get(`/v1/audit/keys/${keyId}`), 200);
+    assert.equal(
+      body.events.map(({ type }: { type: string }) => type),
+      ['ApiKeyCreated', 'ApiKeyRevoked'],
+    );
+    assert.is(body.events[1].reason, 'seen on a forum');
+    assert.is(body.events[1].actor.kind, 'admin');
+  },
+);
 
 s('counts a confirmation from the first of several ends on', async () => {
   const owner = await app.register({ email: 'leaving@example.com' });
@@ -255,7 +288,7 @@ s('counts a confirmation from the first of several ends on', async () => {
   assert.is(await confirmed(second), null);
 });
 
-s('deletes a key, and knows none that is not there', async () => {
+s('qalyptus · administrators: delete a key, and know none that is not there', async () => {
   const { keyId } = await app.run(app.commands.createApiKey, {
     ownerId: people[0]!.id,
     name: 'old',
@@ -274,7 +307,7 @@ s('deletes a key, and knows none that is not there', async () => {
   assert.is(expectStatus(await app.as(reader).post(`/v1/admin/api-keys/${keyId}/revoke`), 403).body.code, 'forbidden');
 });
 
-s('says whose a key is without ending it, and records that it was asked', async () => {
+s('all · administrators: see whose a key is without ending it, and that they asked is put down', async () => {
   const created = await app.execute(
     app.commands.createApiKey,
     { ownerId: people[0]!.id, name: 'found', expiresAt: null, scopes: ['streams:read'] },
