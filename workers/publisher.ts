@@ -158,9 +158,11 @@ export const publisher = (parts: PublisherParts): Worker => {
     const [head, lastMessage, epoch] = [index.position(), feed.lastMessage(), feed.epoch()];
     if (proof === null || proof.monotonic <= beatProof || epoch === null || index.halted() !== null) return;
     if (!isPublished(lastMessage)) return;
-    beatAt = clock.monotonic();
-    beatProof = proof.monotonic;
+    const begun = clock.monotonic();
     await bus.heartbeat({ epoch, head, lastMessage, provenAt: instant(proof.wall) });
+    // Of one that failed nothing is remembered: with a bus that is away, every step fails until it is back.
+    beatAt = begun;
+    beatProof = proof.monotonic;
   };
 
   const step = async () => {

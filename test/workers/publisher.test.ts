@@ -196,6 +196,30 @@ test('only who holds the lease sends heartbeats; without the vault messages stil
   await end();
 });
 
+test('a bus that takes no heartbeat has it fail until it does, not work again in between', async () => {
+  const { log, bus, heartbeats, made, end } = setUp();
+  let away = true;
+  const told: string[] = [];
+  const log1 = { error: () => {}, warn: () => {}, info: (_: object, text: string) => void told.push(text) };
+  const heartbeat: Bus['heartbeat'] = async (beat) => {
+    if (away) throw new Failure('bus-unavailable', 'away');
+    await bus.heartbeat(beat);
+  };
+  const stop = new AbortController();
+  const one = made('a', { bus: { ...bus, heartbeat }, log: log1 });
+  const running = one.run(stop.signal);
+  log.prove();
+  await until(() => one.state().failures === 25);
+  assert.equal([one.state().status, told], ['failing', []]);
+  away = false;
+  await until(() => heartbeats.length === 1);
+  await until(() => one.state().status === 'running');
+  assert.equal(told, ['a worker works again']);
+  stop.abort();
+  await running;
+  await end();
+});
+
 /** No time ever passes: what is not called for is not done. */
 const standingStill = {
   sleep: (_: number, signal?: AbortSignal) =>
