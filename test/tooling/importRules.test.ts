@@ -34,6 +34,7 @@ const refused: readonly (readonly [rule: string, file: string, imports: string])
   ['driver-of-eventstoredb', 'adapters/memory/d.ts', '@eventstore/db-client'],
   ['driver-of-node', 'adapters/memory/e.ts', 'bcryptjs'],
   ['driver-of-smtp', 'adapters/memory/g.ts', 'nodemailer'],
+  ['driver-of-sharp', 'adapters/memory/h.ts', 'sharp'],
   ['adapters-have-one-driver', 'adapters/memory/f.ts', 'express'],
   ['nobody-imports-main', 'api/e.ts', '../main/thing.ts'],
   ['nobody-imports-main', 'sdk/a.ts', '../main/thing.ts'],
@@ -141,6 +142,7 @@ function writeTree(root: string): void {
     'bcryptjs',
     'piscina',
     'nodemailer',
+    'sharp',
   ];
   const list = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, '1.0.0']));
   write(
