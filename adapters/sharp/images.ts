@@ -1,4 +1,3 @@
-import sharp from 'sharp';
 import { Failure } from '../../commands/failure.ts';
 import type { Images, Picture } from '../../commands/ports/images.ts';
 
@@ -12,12 +11,19 @@ export type ImagesOptions = {
 const mostPixels = 25_000_000;
 const longestSide = 512;
 
-// What is not read cannot be attacked: of everything that the library can open, two formats stay.
-sharp.block({ operation: ['VipsForeignLoad'] });
-sharp.unblock({ operation: ['VipsForeignLoadJpegBuffer', 'VipsForeignLoadPngBuffer'] });
-// Nobody sends the same picture twice; what is kept of one would only hold memory.
-sharp.cache(false);
-sharp.concurrency(1);
+/** With the first picture: it takes a tenth of a second and 28 MB, which most processes never need. */
+const loadSharp = async () => {
+  const { default: sharp } = await import('sharp');
+  // What is not read cannot be attacked: of everything that the library can open, two formats stay.
+  sharp.block({ operation: ['VipsForeignLoad'] });
+  sharp.unblock({ operation: ['VipsForeignLoadJpegBuffer', 'VipsForeignLoadPngBuffer'] });
+  // Nobody sends the same picture twice; what is kept of one would only hold memory.
+  sharp.cache(false);
+  sharp.concurrency(1);
+  return sharp;
+};
+
+type Sharp = Awaited<ReturnType<typeof loadSharp>>;
 
 const beginsWith = (file: Uint8Array, start: readonly number[]): boolean => start.every((byte, i) => file[i] === byte);
 
@@ -27,7 +33,7 @@ const typeOf = (file: Uint8Array): Picture['type'] | null => {
 };
 
 /** @throws where the file is not what it began as, or is too large */
-const remade = async (file: Uint8Array, type: Picture['type'], seconds: number): Promise<Uint8Array> => {
+const remade = async (sharp: Sharp, file: Uint8Array, type: Picture['type'], seconds: number): Promise<Uint8Array> => {
   // The size stands in the header: nothing is decoded of what is too large.
   const { width, height } = await sharp(file, { limitInputPixels: mostPixels }).metadata();
   const side = Math.min(longestSide, width, height);
@@ -44,6 +50,7 @@ const remade = async (file: Uint8Array, type: Picture['type'], seconds: number):
 export const sharpImages = ({ queue = 16, seconds = 10 }: ImagesOptions = {}): Images => {
   let waiting = 0;
   let last: Promise<unknown> = Promise.resolve();
+  let loaded: Promise<Sharp> | null = null;
 
   return {
     avatarOf: async (file) => {
@@ -51,14 +58,16 @@ export const sharpImages = ({ queue = 16, seconds = 10 }: ImagesOptions = {}): I
       if (type === null) return null;
       if (waiting > queue) throw new Failure('too-busy', 'too many pictures are waiting to be read');
       waiting += 1;
-      // What sharp says of a file is about the file: there is nothing else that could go wrong here.
-      const reading = last.then(() =>
-        remade(file, type, seconds).then(
+      loaded ??= loadSharp();
+      const sharp = loaded;
+      // What sharp says of a file is about the file: there is nothing else that could go wrong in it.
+      const reading = last.then(async () =>
+        remade(await sharp, file, type, seconds).then(
           (bytes): Picture => ({ type, bytes }),
           () => null,
         ),
       );
-      last = reading;
+      last = reading.catch(() => {});
       try {
         return await reading;
       } finally {
