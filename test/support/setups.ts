@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import { eventStoreInUse, sharedEventStore } from '../servers/eventStore.ts';
 import { noNatsToStop, startNats } from '../servers/nats.ts';
 import { type Client, firstAdministrator, signIn, type Target } from './client.ts';
 import { administrator, noServers, startDeployment } from './deployment.ts';
@@ -54,15 +55,25 @@ const inTurn = (servers: readonly Server[]): Target => {
   };
 };
 
+/** An EventStoreDB in place of the double, where there is one. */
+const realLog = async () => {
+  if (eventStoreInUse === 'the double') return null;
+  const { connectionString, prefix, stop } = sharedEventStore();
+  const settings = { KEYLEDGER_EVENTSTORE: await connectionString(), KEYLEDGER_EVENTSTORE_PREFIX: prefix() };
+  return { settings, stop };
+};
+
 /** @param roles of the processes */
 const onServers = async (roles: readonly string[]): Promise<Running> => {
   const deployment = await startDeployment();
-  const servers = await Promise.all(roles.map((role) => deployment.start({ KEYLEDGER_ROLE: role })));
+  const log = await realLog();
+  const servers = await Promise.all(roles.map((role) => deployment.start({ KEYLEDGER_ROLE: role, ...log?.settings })));
   const answering = servers.filter((_, index) => roles[index] !== 'worker');
   const front = answering.length === 1 ? answering[0]! : inTurn(answering);
   const stop = async () => {
     await endWell(servers);
     await deployment.stop();
+    await log?.stop();
   };
   return { front, answering, admin: await signIn(front, administrator.email, administrator.password), stop };
 };
@@ -71,9 +82,9 @@ const onServers = async (roles: readonly string[]): Promise<Running> => {
 export const setups: readonly Setup[] = [
   { name: 'embedded', missing: null, start: () => embedded({}) },
   { name: 'embedded with NATS', missing: noNatsToStop, start: embeddedWithNats },
-  { name: 'three servers, one process', missing: noServers, start: () => onServers(['all']) },
+  { name: `three servers (${eventStoreInUse}), one process`, missing: noServers, start: () => onServers(['all']) },
   {
-    name: 'three servers, two processes that answer and two that work',
+    name: `three servers (${eventStoreInUse}), two processes that answer and two that work`,
     missing: noServers,
     start: () => onServers(['api', 'worker', 'api', 'worker']),
   },
