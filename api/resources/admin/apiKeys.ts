@@ -320,7 +320,7 @@ const identify = (context: AdminKeysContext) =>
     summary: 'Whose a key is that was found somewhere, without ending it',
     tag,
     access: ['keys:read'],
-    body: z.strictObject({ key: z.string().min(1).max(256) }),
+    body: z.strictObject({ key: z.string().trim().min(1).max(256) }),
     answers: { 200: keyForAdministrators },
     command: {
       command: 'IdentifyKey',

@@ -1,4 +1,6 @@
 import * as assert from 'uvu/assert';
+import { avatarCommands } from '../../../commands/avatars.ts';
+import { isRejection } from '../../../domain/decider.ts';
 import { isGone, userStream } from '../../../domain/user.ts';
 import { user } from '../../../domain/userDecider.ts';
 import { avatarShredder } from '../../../workers/avatarShredder.ts';
@@ -174,6 +176,36 @@ avatar('that nobody shows any more is destroyed', async ({ app, ada }) => {
   await app.run(app.commands.deleteUser, { userId: ada, reason: null });
   await shred(app);
   assert.equal(await kept(app, ada), []);
+});
+
+avatar('that is taken for left over while its event is on the way is kept again', async ({ app, ada }) => {
+  let keeps = 0;
+  const { changeAvatar } = avatarCommands({
+    ...app.avatars,
+    keep: async (avatarId, ...rest) => {
+      const kept = await app.avatars.keep(avatarId, ...rest);
+      keeps += 1;
+      // The shredder comes by with an older event, before this one's is appended.
+      if (keeps === 1) await app.avatars.destroyOthers(ada, null);
+      return kept;
+    },
+  });
+  const picture = { type: 'image/png', bytes: await pngOf() } as const;
+  const request = app.bed.request();
+  const outcome = await app.execute(changeAvatar, { userId: ada, picture }, request);
+  assert.is(keeps, 2);
+  assert.equal(await kept(app, ada), [isRejection(outcome) ? outcome.rejected : outcome.result.avatarId]);
+  assert.equal((await get(app, ada)).bytes, picture.bytes);
+});
+
+avatar('whose event cannot be appended leaves nothing behind that is shown', async ({ app, ada }) => {
+  app.failAppends(true);
+  assert.is((await put(app, ada, await jpegOf())).status, 503);
+  app.failAppends(false);
+  assert.equal(codeOf(await get(app, ada)), [404, 'not-found']);
+  assert.is((await put(app, ada, await pngOf(), 'image/png')).status, 204);
+  await shred(app);
+  assert.is((await kept(app, ada)).length, 1);
 });
 
 avatar('is sealed under its person’s key, and gone with it', async ({ app, ada }) => {

@@ -160,7 +160,7 @@ s(
   'who identifies a key is put down before they are told, and the key lives on',
   async ({ app, admin, adminId, ada }) => {
     const { id, key } = await make(app, ada);
-    const { status, body } = await admin.post('/v1/admin/identify', { key });
+    const { status, body } = await admin.post('/v1/admin/identify', { key: `${key}\n` });
     assert.equal([status, body.id, body.status, body.owner.id, body.key], [200, id, 'active', ada, undefined]);
     const [identified] = await opened(app, auditStream, 'KeyIdentified');
     assert.equal([identified?.data, identified?.metadata.actor.id], [{ keyId: id }, adminId]);
