@@ -1,4 +1,4 @@
-import { type Db, MongoClient, type MongoClientOptions } from 'mongodb';
+import { type Db, type DbOptions, MongoClient, type MongoClientOptions, ReadConcern } from 'mongodb';
 import type { Scheduler } from '../../commands/environment.ts';
 import { Failure } from '../../commands/failure.ts';
 import './driver.ts';
@@ -15,14 +15,15 @@ export type Connection = {
   readonly close: () => Promise<void>;
 };
 
-// What the promises of the ports rest on: no address may weaken it.
+// What the promises of the ports rest on: no address may weaken it. Given to the database, because the client takes some of
+// it from the address all the same.
 const durable = {
   writeConcern: { w: 'majority', journal: true, wtimeoutMS: 10_000 },
-  readConcern: { level: 'majority' },
+  readConcern: new ReadConcern('majority'),
   readPreference: 'primary',
-  retryWrites: true,
-  retryReads: true,
-} as const satisfies MongoClientOptions;
+} as const satisfies DbOptions;
+
+const retried = { retryWrites: true, retryReads: true } as const satisfies MongoClientOptions;
 
 // A caller learns soon that nobody is there. A socket's time is above `wtimeoutMS`, so that the server says it first.
 // Without an end to waiting for a connection, a silent server would have callers pile up before it.
@@ -41,14 +42,14 @@ const soonMs = 4_000;
  * @param url `mongodb://…` or `mongodb+srv://…`, with user, password, TLS and the like; a database in it is where users are looked up
  */
 export const connect = (url: string, database: string, scheduler?: Scheduler): Connection => {
-  const client = new MongoClient(url, { appName: 'keyledger', ...limits, ...durable });
+  const client = new MongoClient(url, { appName: 'keyledger', ...limits, ...retried });
   let closed = false;
   const ask: Ask = async (work) => {
     if (closed) throw new Failure('store-unavailable', 'The connection to MongoDB is closed.');
     return asked(work);
   };
   return {
-    db: client.db(database),
+    db: client.db(database, durable),
     ask,
     askSoon: scheduler === undefined ? ask : (work) => soon(scheduler, ask(work)),
     close: async () => {
