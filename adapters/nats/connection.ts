@@ -1,5 +1,6 @@
 import { type ConnectionOptions, connect, ErrorCode, Events, type NatsConnection, NatsError } from 'nats';
 import type { Scheduler } from '../../commands/environment.ts';
+import './driver.ts';
 import { asFailure, NatsRefused, unavailable } from './errors.ts';
 
 /** The connection while it holds: what is asked over it is answered over it or not at all. */
