@@ -93,6 +93,10 @@ export type RawConnection = {
   readonly answer: (bodiless?: boolean) => Promise<RawAnswer>;
   /** Resolves when the other side has ended the connection. */
   readonly ended: Promise<void>;
+  /** What came beyond the answers that were taken, none of them to HEAD, once the connection has ended. @throws where it is no answer */
+  readonly rest: () => readonly RawAnswer[];
+  /** Sends no more, and listens on. */
+  readonly finish: () => void;
   readonly close: () => void;
 };
 
@@ -138,6 +142,19 @@ export const openConnection = (server: Pick<Server, 'url'>): RawConnection => {
         look();
       }),
     ended,
+    rest: () => {
+      const answers: RawAnswer[] = [];
+      while (received.length > 0) {
+        const found = firstAnswer(received, false, true);
+        if (found === null) throw new Error(`no answer: ${JSON.stringify(received.toString('latin1'))}`);
+        answers.push(found[0]);
+        received = found[1];
+      }
+      return answers;
+    },
+    finish: () => {
+      socket.end();
+    },
     close: () => socket.destroy(),
   };
 };
