@@ -167,7 +167,7 @@ export const eventReads = (connection: Connection, names: StreamNames, time: Tim
     // A read includes the event that it starts at. Without it the log ends before what was read of it: it was put back
     // to an older state, and its end proves nothing to whoever has read further.
     if (after !== null && seen === 0) throw unavailable('the log ends before the place up to which it was read');
-    return { events, position, end: all && seen < maxCount, touched };
+    return { events, position, end: all && seen < maxCount, touched, weight };
   };
 
   return {

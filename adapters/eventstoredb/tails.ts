@@ -1,8 +1,12 @@
 import type { EventStore, Position } from '../../commands/ports/eventStore.ts';
 import { isRevision } from '../node/storedEvents.ts';
+import { createRecentLog, type RecentLogLimits } from './recentLog.ts';
 
-/** What was read of the whole log, and the streams of ours that somebody else did something to. */
-export type LogPage = Awaited<ReturnType<EventStore['readAll']>> & { readonly touched: readonly string[] };
+/** What was read of the whole log, and the streams of ours that somebody else did something to. `weight`: characters of all data, roughly. */
+export type LogPage = Awaited<ReturnType<EventStore['readAll']>> & {
+  readonly touched: readonly string[];
+  readonly weight: number;
+};
 
 type Reading = {
   readonly readStream: EventStore['readStream'];
@@ -17,18 +21,23 @@ const mostStreams = 50_000;
 const pageSize = 1_000;
 
 /**
- * Answers "nothing new in this stream" for many streams by one read of the log: every command asks that of what it is
- * decided by, and a read of a stream costs as much as two appends. As with the read that it stands for, what it answers
- * was read after it was asked.
+ * One read of the log at a time answers all who follow it, and "nothing new in this stream" for many streams: every
+ * command asks that of what it is decided by, and a read of a stream costs as much as two appends. As with the reads that
+ * it stands for, what it answers was read after it was asked.
  */
-export const createTails = ({ readStream, readAll }: Reading): Pick<EventStore, 'readStream' | 'readAll'> => {
+export const createTails = (
+  { readStream, readAll }: Reading,
+  limits?: RecentLogLimits,
+): Pick<EventStore, 'readStream' | 'readAll'> => {
   /** The log is known up to here; null: nobody has read to its end yet. */
   let at: Position | null = null;
   /** By stream: none of its events up to `at` has a greater revision. */
   const bounds = new Map<string, number>();
+  /** What stands before `at`. */
+  const recent = createRecentLog(limits);
   const underWay = new Map<string, Set<UnderWay>>();
-  let running: Promise<void> | null = null;
-  let next: Promise<void> | null = null;
+  let running: Promise<Position | null> | null = null;
+  let next: Promise<Position | null> | null = null;
 
   const neverMind = (reads: Iterable<UnderWay> = []) => {
     for (const read of reads) read.seen = null;
@@ -36,11 +45,13 @@ export const createTails = ({ readStream, readAll }: Reading): Pick<EventStore, 
 
   const startAt = (position: Position | null) => {
     at = position;
+    recent.startAt(position);
     bounds.clear();
     for (const reads of underWay.values()) neverMind(reads);
   };
 
-  const learn = (after: Position | null, { events, position, touched, end }: LogPage) => {
+  const learn = (after: Position | null, page: LogPage) => {
+    const { events, position, touched, end, weight } = page;
     if (position === null) return;
     // Behind a gap nothing is known of what is in it; it is begun at the end of the log, where everybody gets to.
     if (at === null || (after !== null && after > at)) {
@@ -58,6 +69,7 @@ export const createTails = ({ readStream, readAll }: Reading): Pick<EventStore, 
       bounds.delete(stream);
       neverMind(underWay.get(stream));
     }
+    recent.add(after === at ? events : events.filter((event) => event.position > at!), position, weight);
     at = position;
   };
 
@@ -79,12 +91,14 @@ export const createTails = ({ readStream, readAll }: Reading): Pick<EventStore, 
   };
 
   const readOn = async () => {
-    const { end } = await readLog(at, pageSize);
+    const { position, end } = await readLog(at, pageSize);
+    if (end) return position;
     // Too far to go: whoever follows the log gets there.
-    if (!end) startAt(null);
+    startAt(null);
+    return null;
   };
 
-  const begin = async (previous: Promise<void> | null) => {
+  const begin = async (previous: Promise<Position | null> | null) => {
     try {
       await previous;
     } finally {
@@ -93,14 +107,17 @@ export const createTails = ({ readStream, readAll }: Reading): Pick<EventStore, 
     const mine = readOn();
     running = mine;
     try {
-      await mine;
+      return await mine;
     } finally {
       if (running === mine) running = null;
     }
   };
 
-  /** Whoever asks while a read is under way shares the next one, which is sent after they asked. */
-  const refresh = (): Promise<void> => {
+  /**
+   * Whoever asks while a read is under way shares the next one, which is sent after they asked.
+   * @returns where it found the end; null: nowhere near
+   */
+  const refresh = (): Promise<Position | null> => {
     next ??= begin(running);
     return next;
   };
@@ -108,7 +125,14 @@ export const createTails = ({ readStream, readAll }: Reading): Pick<EventStore, 
   const isKnownToEndBefore = (stream: string, from: number) => at !== null && (bounds.get(stream) ?? from) < from;
 
   return {
-    readAll: readLog,
+    readAll: async (after, limit) => {
+      if (after !== null && recent.holds(after) && isRevision(limit) && limit > 0) {
+        const end = await refresh();
+        const page = end === null ? null : recent.page(after, end, limit);
+        if (page !== null) return page;
+      }
+      return readLog(after, limit);
+    },
     readStream: async (stream, from, limit) => {
       if (isKnownToEndBefore(stream, from) && isRevision(from) && isRevision(limit) && limit > 0) {
         await refresh();

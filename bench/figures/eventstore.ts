@@ -74,7 +74,7 @@ const bareRound = async (client: EventStoreDBClient, prefix: string, like: Store
         const event = jsonEvent({ id: randomUUID(), type, data, metadata });
         const written: AppendResult = await client.appendToStream(stream, event as never, { expectedRevision });
         expectedRevision = written.nextExpectedRevision;
-        const now = performance.now();
+        const now: number = performance.now();
         took.push(now - at);
         at = now;
       }

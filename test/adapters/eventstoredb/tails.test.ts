@@ -19,12 +19,20 @@ const delayedLog = (pause: () => Promise<unknown>) => {
   const lines: Line[] = [];
   /** How long the log was when a stream was read last. */
   const readAt = new Map<string, number>();
+  let reads = 0;
   const positionAt = (index: number): Position => String(index).padStart(8, '0');
   const ofStream = (stream: string) =>
     lines.flatMap((line) => (line.stream === stream && line.event ? [line.event] : []));
   return {
     readAt,
     ofStream,
+    /** Ids of what stands after one position, up to another. */
+    between: (after: Position | null, to: Position | null) =>
+      lines
+        .filter((_, index) => (after === null || positionAt(index) > after) && to !== null && positionAt(index) <= to)
+        .flatMap((line) => (line.event ? [line.event.id] : [])),
+    /** Times the log was read. */
+    reads: () => reads,
     positionBack: (back: number) => (lines.length > back ? positionAt(lines.length - 1 - back) : null),
     lastTouch: (stream: string) => lines.findLastIndex((line) => line.stream === stream && line.event === null),
     write: (stream: string) => {
@@ -41,6 +49,7 @@ const delayedLog = (pause: () => Promise<unknown>) => {
       return { events: rest.slice(0, limit), end: rest.length <= limit, fromStream: true };
     },
     readAll: async (after: Position | null, limit: number): Promise<LogPage> => {
+      reads += 1;
       await pause();
       const begin = after === null ? 0 : Number(after) + 1;
       const some = lines.slice(begin, begin + limit);
@@ -49,6 +58,7 @@ const delayedLog = (pause: () => Promise<unknown>) => {
         touched: some.flatMap((line) => (line.event ? [] : [line.stream])),
         position: some.length > 0 ? positionAt(begin + some.length - 1) : after,
         end: begin + limit >= lines.length,
+        weight: 0,
       };
       await pause();
       return page;
@@ -69,7 +79,7 @@ const step = fc.oneof(
       back: fc.nat({ max: 2 }),
     }),
   },
-  { weight: 4, arbitrary: of('follow') },
+  { weight: 4, arbitrary: fc.record({ op: fc.constant('follow' as const), limit: fc.integer({ min: 1, max: 6 }) }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('jump' as const), back: fc.nat({ max: 3 }) }) },
   { weight: 8, arbitrary: fc.record({ op: fc.constant('wait' as const), turns: fc.integer({ min: 1, max: 4 }) }) },
   { weight: 3, arbitrary: of('settle') },
@@ -77,6 +87,8 @@ const step = fc.oneof(
 
 test('never hide what stood there when they were asked, whatever overtakes what', async () => {
   let shortcuts = 0;
+  let pages = 0;
+  let reads = 0;
   await fc.assert(
     fc.asyncProperty(
       fc.scheduler(),
@@ -84,7 +96,8 @@ test('never hide what stood there when they were asked, whatever overtakes what'
       fc.array(step, { minLength: 10, maxLength: 80, size: 'max' }),
       async (scheduler, followedBefore, steps) => {
         const log = delayedLog(() => scheduler.schedule(Promise.resolve()));
-        const tails = createTails(log);
+        // Little is kept, so that much is forgotten.
+        const tails = createTails(log, { events: 4, weight: 100 });
         const asked: Promise<void>[] = [];
         let followed: Position | null = null;
         const tail = async (stream: string, back: number) => {
@@ -98,17 +111,24 @@ test('never hide what stood there when they were asked, whatever overtakes what'
           shortcuts += 1;
           assert.ok(log.readAt.get(stream)! > touched, 'what somebody else did to a stream was looked at there');
         };
-        const follow = async () => {
-          const { position } = await tails.readAll(followed, 100);
+        const follow = async (limit: number) => {
+          const after = followed;
+          const there = log.positionBack(0);
+          const { events, position, end } = await tails.readAll(after, limit);
+          pages += 1;
+          assert.equal(ids(events), log.between(after, position), 'nothing is left out');
+          assert.ok(events.length <= limit);
+          if (end) assert.ok(position! >= there!, 'what stood there was read before the end was told');
+          else assert.ok(position !== null && (after === null || position > after));
           if (position !== null && (followed === null || position > followed)) followed = position;
         };
         log.write('a');
-        if (followedBefore) await Promise.all([follow(), scheduler.waitIdle()]);
+        if (followedBefore) await Promise.all([follow(100), scheduler.waitIdle()]);
         for (const one of steps) {
           if (one.op === 'write') log.write(one.stream);
           if (one.op === 'touch') log.touch(one.stream);
           if (one.op === 'tail') asked.push(tail(one.stream, one.back));
-          if (one.op === 'follow') asked.push(follow());
+          if (one.op === 'follow') asked.push(follow(one.limit));
           if (one.op === 'jump') followed = log.positionBack(one.back);
           if (one.op === 'settle') await scheduler.waitIdle();
           if (one.op === 'wait')
@@ -116,11 +136,13 @@ test('never hide what stood there when they were asked, whatever overtakes what'
         }
         await scheduler.waitIdle();
         await Promise.all(asked);
+        reads += log.reads();
       },
     ),
     { numRuns: 1_000 },
   );
   assert.ok(shortcuts > 500, `only ${shortcuts} were answered without reading the stream`);
+  assert.ok(reads < pages, `${reads} reads of the log for ${pages} pages of it`);
 });
 
 const counted = (server: Awaited<ReturnType<typeof serve>>) => {
