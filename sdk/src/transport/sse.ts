@@ -38,6 +38,7 @@ export const createSseFollow =
   ({ url, headers }: Server) =>
   (place: FeedPlace, hearing: Hearing): (() => void) => {
     const stop = new AbortController();
+    let leave = () => {};
 
     const read = createEventReader((event, text) => {
       const value = parsed(text);
@@ -67,17 +68,28 @@ export const createSseFollow =
         await response.body?.cancel();
         return response.status;
       }
-      hearing.opened(true);
-      const decoder = new TextDecoder();
-      for await (const chunk of response.body) {
-        if (!read(decoder.decode(chunk as Uint8Array, { stream: true }))) break;
+      const reader = response.body.getReader();
+      // Node 20 may have collected what the signal would have reached: a body that is read can still be cancelled.
+      leave = () => void reader.cancel().catch(() => {});
+      try {
+        if (stop.signal.aborted) return undefined;
+        hearing.opened(true);
+        const decoder = new TextDecoder();
+        for (;;) {
+          const { done, value } = await reader.read();
+          if (done || !read(decoder.decode(value as Uint8Array, { stream: true }))) return undefined;
+        }
+      } finally {
+        leave();
       }
-      return undefined;
     };
 
     follow().then(
       (status) => hearing.closed(status),
       () => hearing.closed(),
     );
-    return () => stop.abort();
+    return () => {
+      stop.abort();
+      leave();
+    };
   };
