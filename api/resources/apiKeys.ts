@@ -12,7 +12,16 @@ import { classify } from '../../domain/keyText.ts';
 import { eventShape } from '../../projections/eventShape.ts';
 import type { Cursors } from '../cursor.ts';
 import { filterText, pageOf, sortOf, startOf } from '../paging.ts';
-import { keyHistory, type ReadKeysContext, type Ring, readKey, readRing, shownKey, statusOf } from '../readKeys.ts';
+import {
+  keyHistory,
+  type OpenedEvent,
+  type ReadKeysContext,
+  type Ring,
+  readKey,
+  readRing,
+  shownKey,
+  statusOf,
+} from '../readKeys.ts';
 import { Refusal } from '../refusal.ts';
 import { type Answer, type CommandRow, type Route, route } from '../route.ts';
 import {
@@ -67,6 +76,16 @@ const mentions = (key: KeyShape, words: string) => {
 const unused = (key: KeyShape, since: Instant) =>
   key.lastUsedAt === null ? key.createdAt < since : key.lastUsedAt < since;
 
+/** From where an administrator brought a key over is theirs, not its owner's. */
+const forOwner = (key: KeyShape): KeyShape => (key.createdBy.id === key.ownerId ? key : { ...key, createdIp: null });
+
+/** That somebody else did something to a key is its owner's to know; their name, address and browser are not. */
+const eventForOwner = ({ event, label }: OpenedEvent, ownerId: UserId) => {
+  const shape = eventShape(event, label);
+  if (shape.actor.id === ownerId) return shape;
+  return { ...shape, actor: { ...shape.actor, label: null }, ip: null, userAgent: null };
+};
+
 const list = (context: OwnKeysContext) =>
   route({
     method: 'GET',
@@ -85,11 +104,13 @@ const list = (context: OwnKeysContext) =>
       // Most of a long list are keys that ended: of those that are not asked for nothing is looked up.
       const wanted = [...ring.keys.values()].filter((key) => query.status.includes(statusOf(ring, key)));
       const shapes = await Promise.all(wanted.map((key) => shownKey(context, ring, key)));
-      const found = shapes.filter(
-        (key) =>
-          (query.q === undefined || mentions(key, query.q)) &&
-          (query.unusedSince === undefined || unused(key, query.unusedSince)),
-      );
+      const found = shapes
+        .map(forOwner)
+        .filter(
+          (key) =>
+            (query.q === undefined || mentions(key, query.q)) &&
+            (query.unusedSince === undefined || unused(key, query.unusedSince)),
+        );
       const { field, descending } = sortOf(query.sort, '-createdAt');
       const { items, next } = pageOf(found, {
         value: (key) => key[field as 'createdAt' | 'name'],
@@ -112,7 +133,8 @@ const answerKey = async (
   text?: string,
 ): Promise<Answer> => {
   const { shape, revision } = await readKey(context, ownerId, keyId);
-  return { ...answer, etag: revision, body: text === undefined ? shape : { ...shape, key: text } };
+  const key = forOwner(shape);
+  return { ...answer, etag: revision, body: text === undefined ? key : { ...key, key: text } };
 };
 
 const creating: CommandRow = {
@@ -357,7 +379,7 @@ const history = (context: OwnKeysContext) =>
         limit: query.limit,
       });
       const body = {
-        items: items.map(({ event, label }) => eventShape(event, label)),
+        items: items.map((event) => eventForOwner(event, caller.userId)),
         nextCursor: next && context.cursors.write(next, filter),
         asOf: context.asOf(),
         ...(query.count && { total: events.length }),

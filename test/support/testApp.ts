@@ -134,7 +134,7 @@ export const startTestApp = async (options: { readonly publicUrl?: string } = {}
   const asOf = () => ({ position: readTo, lagMs: 0 });
   const sha256Hex = (text: string) => toHex(crypto.sha256(text));
   const listing = { ...shared, lists, listReader, newestWrite: () => readTo, cursors, asOf };
-  const administering = { ...listing, sessions, hasher: accounts.hasher, isCommonPassword };
+  const administering = { ...listing, sessions, identity, hasher: accounts.hasher, isCommonPassword };
   const routes = [
     ...sessionRoutes({ ...shared, signIn, identity, cookies }),
     ...sessionsRoutes({ ...shared, sessions, cookies, cursors, asOf }),

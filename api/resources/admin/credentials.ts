@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { AccountCommands } from '../../../commands/account.ts';
+import type { Identity } from '../../../commands/identity.ts';
 import type { PasswordResetCommands } from '../../../commands/passwordReset.ts';
 import type { TwoFactorCommands } from '../../../commands/twoFactor.ts';
 import { isRejection } from '../../../domain/decider.ts';
@@ -12,6 +13,7 @@ export type AdminCredentialsContext = Omit<AdminUsersContext, 'commands'> & {
   readonly commands: Pick<TwoFactorCommands, 'resetTwoFactor'> &
     Pick<PasswordResetCommands, 'sendPasswordReset'> &
     Pick<AccountCommands, 'endSession'>;
+  readonly identity: Pick<Identity, 'confirm'>;
 };
 
 const tag = 'Administration of users';
@@ -20,7 +22,8 @@ const resetTwoFactor = (context: AdminCredentialsContext) =>
   route({
     method: 'POST',
     path: '/v1/admin/users/:id/reset-two-factor',
-    summary: 'Turn off the second factor of somebody who lost it: they sign in by password alone',
+    summary:
+      'Turn off the second factor of somebody who lost it: they sign in by password alone. Your own only once you showed again that it is you',
     tag,
     access: ['users:write'],
     params: idParams,
@@ -33,13 +36,19 @@ const resetTwoFactor = (context: AdminCredentialsContext) =>
       stream: 'user-<id>',
       events: ['TwoFactorDisabled'],
       message: 'none',
-      rejections: ['forbidden', 'not-found', 'already-ended', 'externally-managed'],
+      rejections: ['forbidden', 'not-found', 'already-ended', 'externally-managed', 'reauthentication-required'],
     },
     handle: async ({ caller, params, body, command }) => {
       const userId = params.id;
       await requireUser(context, caller, userId);
+      const request = command();
+      // By this way, too, nobody turns their own off with a session alone: it may have been left open, or stolen.
+      if (caller.kind === 'session' && caller.userId === userId) {
+        const unconfirmed = await context.identity.confirm(caller, undefined, request);
+        if (unconfirmed !== null) return unconfirmed;
+      }
       const input = { userId, reason: body.reason?.trim() || null };
-      const outcome = await context.execute(context.commands.resetTwoFactor, input, command());
+      const outcome = await context.execute(context.commands.resetTwoFactor, input, request);
       if (isRejection(outcome)) return outcome;
       const { position, replayed } = outcome;
       return answerUser(context, userId, { status: 200, position, replayed });

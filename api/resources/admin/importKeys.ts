@@ -43,7 +43,13 @@ const itemOf = (sha256Hex: (text: string) => string) =>
       expiresAt: time.nullish(),
       scopes: z.array(scope).max(500).nullish(),
     })
-    .refine(({ mask, sha256 }) => sha256Hex(mask) !== sha256, { path: ['mask'], message: 'Is the key itself' });
+    .refine(({ mask, sha256 }) => !partsOf(mask).some((part) => sha256Hex(part) === sha256), {
+      path: ['mask'],
+      message: 'Is the key itself',
+    });
+
+/** A text, and every word in it: blanks or quotes around a key leave it a key. */
+const partsOf = (text: string): readonly string[] => [text, text.trim(), ...text.split(/[^\w.~+/=-]+/)];
 
 type Item = z.infer<ReturnType<typeof itemOf>>;
 

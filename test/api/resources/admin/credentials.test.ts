@@ -20,8 +20,8 @@ s.after.each(async ({ app }) => {
   assert.equal(app.unexpected, []);
 });
 
-const withTwoFactor = async (app: TestApp): Promise<Signed & { readonly secret: string }> => {
-  const ada = await personWith(app, ['member']);
+const withTwoFactor = async (app: TestApp, role = 'member'): Promise<Signed & { readonly secret: string }> => {
+  const ada = await personWith(app, [role]);
   const { secret } = expectStatus(
     await ada.client.post('/v1/profile/two-factor', { password: goodPassword }),
     200,
@@ -45,6 +45,17 @@ s('all · administrators: turn off the second factor of somebody who lost it', a
   assert.is(await written(app), before, 'off already');
   const { events } = await app.store.readStream(`user-${ada.id}`, 2, 1);
   assert.equal([events[0]?.type, events[0]?.metadata.actor], ['TwoFactorDisabled', { kind: 'admin', id: admin.id }]);
+});
+
+s('nobody turns off their own by a session alone', async ({ app }) => {
+  const ada = await withTwoFactor(app, 'admin');
+  const reset = () => ada.client.post(`${path}/${ada.id}/reset-two-factor`);
+  const before = await written(app);
+  assert.equal(answered(await reset()), [403, 'reauthentication-required']);
+  assert.is(await written(app), before);
+  expectStatus(await ada.client.post('/v1/session/reauthenticate', { password: goodPassword }), 204);
+  const done = await reset();
+  assert.equal([done.status, done.body.twoFactor], [200, false]);
 });
 
 s('all · administrators: have somebody set a new password, whose old one works until then', async ({ app, admin }) => {

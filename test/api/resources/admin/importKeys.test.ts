@@ -196,10 +196,12 @@ imports('refuses what is no list of keys, saying where', async ({ app, admin }) 
     return body.errors.map(({ pointer }: { pointer: string }) => pointer);
   };
   assert.equal(await pointers([]), ['/items']);
-  assert.equal(await pointers(Array.from({ length: 1001 }, (_, n) => item(`${n}`))), ['/items']);
-  assert.equal(await pointers([item('a'), item('b', { sha256: 'b' })]), ['/items/1/sha256']);
-  assert.equal(await pointers([item('a', { mask: 'a' })]), ['/items/0/mask'], 'the key itself');
-  assert.equal(await pointers([item('a', { key: 'a' })]), ['/items/0/key']);
+  assert.equal(await pointers(Array.from({ length: 1001 }, (_, n) => item(`key ${n}`))), ['/items']);
+  assert.equal(await pointers([item('abc'), item('b', { sha256: 'b' })]), ['/items/1/sha256']);
+  assert.equal(await pointers([item('abc', { mask: 'abc' })]), ['/items/0/mask'], 'the key itself');
+  for (const mask of ['abc ', ' abc', '"abc"', 'key: abc', 'abc, and more'])
+    assert.equal(await pointers([item('abc', { mask })]), ['/items/0/mask'], `the key in ${mask}`);
+  assert.equal(await pointers([item('abc', { key: 'a' })]), ['/items/0/key']);
   assert.is((await log(app)).length, before);
 });
 
