@@ -62,20 +62,23 @@ s('the environment set the server; it can be tried', async () => {
   assert.equal((await arrived('Keyledger can send mail')).to, ['operator@example.com']);
 });
 
-s('a notice comes in the person’s language and zone, with a link back and one to unsubscribe', async () => {
-  expectStatus(await billing.post('/v1/notices', notice('Erster')), 202);
-  const mail = await arrived('Erster');
-  assert.equal(mail.to, ['ada@example.com']);
-  assert.match(mail.text, 'Guten Tag Ada,');
-  assert.match(mail.text, 'Ein Job ist fehlgeschlagen');
-  assert.match(mail.text, '2. Juli 2027 um 00:30 MESZ');
-  assert.match(mail.html, 'Der Lauf &lt;b&gt;7&lt;/b&gt; ist gescheitert &amp; vorbei.');
-  assert.match(mail.html, 'href="https://jobs.example.com/7"');
-  const link = mail.headers['list-unsubscribe']!.slice(1, -1);
-  assert.ok(link.startsWith(`${server.url}/unsubscribe?token=`));
-  assert.match(mail.text, link);
-  assert.is(mail.headers['list-unsubscribe-post'], 'List-Unsubscribe=One-Click');
-});
+s(
+  'aip · notices: a notice comes in the person’s language and zone, with a link back and one to unsubscribe',
+  async () => {
+    expectStatus(await billing.post('/v1/notices', notice('Erster')), 202);
+    const mail = await arrived('Erster');
+    assert.equal(mail.to, ['ada@example.com']);
+    assert.match(mail.text, 'Guten Tag Ada,');
+    assert.match(mail.text, 'Ein Job ist fehlgeschlagen');
+    assert.match(mail.text, '2. Juli 2027 um 00:30 MESZ');
+    assert.match(mail.html, 'Der Lauf &lt;b&gt;7&lt;/b&gt; ist gescheitert &amp; vorbei.');
+    assert.match(mail.html, 'href="https://jobs.example.com/7"');
+    const link = mail.headers['list-unsubscribe']!.slice(1, -1);
+    assert.ok(link.startsWith(`${server.url}/unsubscribe?token=`));
+    assert.match(mail.text, link);
+    assert.is(mail.headers['list-unsubscribe-post'], 'List-Unsubscribe=One-Click');
+  },
+);
 
 s('another address: its link, then notices', async () => {
   expectStatus(await ada.put('/v1/profile/notifications', { email: 'other@example.com', enabled: true }), 200);
@@ -87,7 +90,7 @@ s('another address: its link, then notices', async () => {
   assert.equal((await arrived('Zweiter')).to, ['other@example.com']);
 });
 
-s('an owner hears of a key that ends in a day, and of one that an administrator revoked', async () => {
+s('all · notices: an owner hears of a key that ends in a day, and of one that an administrator revoked', async () => {
   expectStatus(await admin.put('/v1/admin/policy', { preset: 'helmut', scoped: false }), 200);
   const soon = new Date(Date.now() + 24 * 3_600_000 + 2_000).toISOString();
   expectStatus(await ada.post('/v1/api-keys', { name: 'läuft aus', expiresAt: soon }), 201);
@@ -100,7 +103,7 @@ s('an owner hears of a key that ends in a day, and of one that an administrator 
   assert.equal(ending.to, ['other@example.com']);
 });
 
-s('unsubscribed by the mail program, nothing more comes; the history says all of it', async () => {
+s('aip · notices: unsubscribed by the mail program, nothing more comes; the history says all of it', async () => {
   const link = new URL((await arrived('Zweiter')).headers['list-unsubscribe']!.slice(1, -1));
   const headers = { 'content-type': 'application/x-www-form-urlencoded', origin: 'https://mail.example.net' };
   const raw = 'List-Unsubscribe=One-Click';

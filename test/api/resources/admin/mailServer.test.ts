@@ -40,18 +40,21 @@ s('none is set at first', async ({ admin }) => {
   assert.is(code(await admin.post(`${path}/test`, { to: 'ada@example.com' })), '404 not-found');
 });
 
-s('is set, and says all but the password, which stands sealed in the vault alone', async ({ app, admin }) => {
-  const set = expectStatus(await admin.put(path, { ...server, password: 'very secret' }), 200);
-  assert.equal(set.body, { ...server, source: 'stored' });
-  assert.equal(expectStatus(await admin.get(path), 200).body, set.body);
-  assert.is(await password(app), 'very secret');
-  const { events } = await app.store.readAll(null, 1000);
-  assert.is(events.filter(({ type }) => type === 'MailServerChanged').length, 1);
-  assert.not.match(JSON.stringify(events), /very secret/);
-  const rows = await app.bed.vault.find('mail-password', {}, { after: null, limit: 10 });
-  assert.is(rows.length, 1);
-  assert.not.match(JSON.stringify(rows), /very secret/);
-});
+s(
+  'aip · notices: the mail server is set, and all but its password is told, which stands sealed in the vault alone',
+  async ({ app, admin }) => {
+    const set = expectStatus(await admin.put(path, { ...server, password: 'very secret' }), 200);
+    assert.equal(set.body, { ...server, source: 'stored' });
+    assert.equal(expectStatus(await admin.get(path), 200).body, set.body);
+    assert.is(await password(app), 'very secret');
+    const { events } = await app.store.readAll(null, 1000);
+    assert.is(events.filter(({ type }) => type === 'MailServerChanged').length, 1);
+    assert.not.match(JSON.stringify(events), /very secret/);
+    const rows = await app.bed.vault.find('mail-password', {}, { after: null, limit: 10 });
+    assert.is(rows.length, 1);
+    assert.not.match(JSON.stringify(rows), /very secret/);
+  },
+);
 
 s('put back as it was answered: nothing changes, the password neither', async ({ app, admin }) => {
   const set = expectStatus(await admin.put(path, { ...server, password: 'secret' }), 200);
@@ -108,7 +111,7 @@ s('what cannot be is refused, and an older revision', async ({ admin }) => {
   assert.is(code(await admin.put(path, server, { 'if-match': '"77"' })), '412 revision-mismatch');
 });
 
-s('is tried by a call, which says what the server said', async ({ app, admin }) => {
+s('aip · notices: the mail server is tried by a call, which says what it said', async ({ app, admin }) => {
   expectStatus(await admin.put(path, server), 200);
   const response = expectStatus(await admin.post(`${path}/test`, { to: 'Grace@Example.com' }), 200);
   assert.equal(response.body, { accepted: true, response: '250 taken' });
@@ -128,7 +131,7 @@ s('only whoever may set it sees it', async ({ app }) => {
     assert.is(code(response), '403 forbidden');
 });
 
-s('what the environment set can be seen, and not changed', async () => {
+s('all · notices: a mail server that the environment set can be seen, and not changed', async () => {
   const app = await startWholeApp({ mailServer: { ...memoryServer, username: 'env', password: 'secret' } });
   const admin = app.as(await app.register({ email: 'admin@example.com', roles: ['admin'] }));
   const { body } = expectStatus(await admin.get(path), 200);
