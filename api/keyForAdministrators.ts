@@ -1,4 +1,4 @@
-import type { Folds } from '../commands/folds.ts';
+import type { Folds } from '../commands/handling/folds.ts';
 import type { UserId } from '../domain/ids.ts';
 import type { Instant } from '../domain/instant.ts';
 import { policyStream } from '../domain/keyPolicy.ts';

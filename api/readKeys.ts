@@ -1,5 +1,5 @@
-import type { Opened } from '../commands/eventCodec.ts';
-import type { Folds } from '../commands/folds.ts';
+import type { Opened } from '../commands/handling/eventCodec.ts';
+import type { Folds } from '../commands/handling/folds.ts';
 import type { StoredEvent } from '../commands/ports/eventStore.ts';
 import { activityStream } from '../domain/activity.ts';
 import type { AnyEvent } from '../domain/events.ts';

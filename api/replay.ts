@@ -1,5 +1,5 @@
 import type { Loaded } from '../commands/command.ts';
-import type { EventCodec } from '../commands/eventCodec.ts';
+import type { EventCodec } from '../commands/handling/eventCodec.ts';
 import type { EventStore, Position, StoredEvent } from '../commands/ports/eventStore.ts';
 import type { Fold } from '../domain/decider.ts';
 import type { Recorded } from '../domain/event.ts';

@@ -1,6 +1,6 @@
 import type { Position } from '../commands/ports/eventStore.ts';
-import type { Acknowledgement } from '../commands/receipts.ts';
-import type { Row, VaultTable } from '../commands/vaultTable.ts';
+import type { Row, VaultTable } from '../commands/sealing/vaultTable.ts';
+import type { Acknowledgement } from '../commands/services/receipts.ts';
 import { type Instant, millis } from '../domain/instant.ts';
 import type { ProvenIndex } from '../projections/provenIndex.ts';
 

@@ -1,16 +1,16 @@
 import type { KeyId } from '../domain/ids.ts';
-import { type Boxes, createBoxes } from './boxes.ts';
-import { domainCatalogue } from './catalogue.ts';
 import type { Clock, Cryptography, Randomness, Scheduler } from './environment.ts';
-import { type Catalogue, type EventCodec, eventCodec } from './eventCodec.ts';
-import { createFolds, type FoldOptions, type Folds } from './folds.ts';
-import { createHandler, type Handler } from './handler.ts';
-import { type PersonKeys, personKeys } from './personKeys.ts';
+import { domainCatalogue } from './handling/catalogue.ts';
+import { type Catalogue, type EventCodec, eventCodec } from './handling/eventCodec.ts';
+import { createFolds, type FoldOptions, type Folds } from './handling/folds.ts';
+import { createHandler, type Handler } from './handling/handler.ts';
+import { snapshots } from './handling/snapshots.ts';
 import type { EventStore, Position } from './ports/eventStore.ts';
 import type { Lists } from './ports/lists.ts';
 import type { Vault } from './ports/vault.ts';
-import { type PurposeKeys, purposeKeys } from './purposeKeys.ts';
-import { snapshots } from './snapshots.ts';
+import { type Boxes, createBoxes } from './sealing/boxes.ts';
+import { type PersonKeys, personKeys } from './sealing/personKeys.ts';
+import { type PurposeKeys, purposeKeys } from './sealing/purposeKeys.ts';
 
 export type CoreDeps = {
   readonly store: EventStore;

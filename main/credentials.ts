@@ -1,6 +1,6 @@
 import type { Credentials } from '../api/authenticate.ts';
 import { Failure } from '../commands/failure.ts';
-import type { Sessions } from '../commands/sessions.ts';
+import type { Sessions } from '../commands/signIn/sessions.ts';
 import { classify } from '../domain/keyText.ts';
 import type { Permission } from '../domain/permissions.ts';
 import type { VerificationIndex } from '../projections/verificationIndex.ts';

@@ -1,4 +1,4 @@
-import { createWhereMissing } from '../commands/firstStart.ts';
+import { createWhereMissing } from '../commands/installation/firstStart.ts';
 import { environment } from './core.ts';
 import { type AdministratorDeps, ensureFirstAdministrator } from './firstAdministrator.ts';
 

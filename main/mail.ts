@@ -1,7 +1,7 @@
 import { createSmtpMailer } from '../adapters/smtp/mailer.ts';
 import { createMails } from '../commands/mail/mail.ts';
 import type { MailAccess } from '../commands/ports/mailer.ts';
-import { createThrottling } from '../commands/throttling.ts';
+import { createThrottling } from '../commands/signIn/throttling.ts';
 import type { Configuration } from './configuration.ts';
 
 /** What of the configuration mails need. `pages`: where links in them lead, once it is known. */

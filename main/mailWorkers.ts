@@ -1,4 +1,4 @@
-import { uuid7 } from '../commands/eventIds.ts';
+import { uuid7 } from '../commands/handling/eventIds.ts';
 import { createExpiryNotice } from '../commands/mail/expiryNotice.ts';
 import { stillHolds } from '../commands/mail/stillHolds.ts';
 import { isRejection } from '../domain/decider.ts';

@@ -5,7 +5,7 @@ import { UnusableKey } from '../adapters/node/keyFiles.ts';
 import { passwordHasher } from '../adapters/node/passwordHasher.ts';
 import { DataRefused } from '../adapters/sqlite/errors.ts';
 import { Failure, failedWith, type Refuser } from '../commands/failure.ts';
-import { readInstallationRow, WrongStores } from '../commands/firstStart.ts';
+import { readInstallationRow, WrongStores } from '../commands/installation/firstStart.ts';
 import type { Bus } from '../commands/ports/bus.ts';
 import { WrongLog } from '../workers/indexReader.ts';
 import { presenceWorker } from '../workers/presence.ts';

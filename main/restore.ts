@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createCore } from '../commands/core.ts';
-import { acceptRestored as accept } from '../commands/restore.ts';
+import { acceptRestored as accept } from '../commands/installation/restore.ts';
 import { instant } from '../domain/instant.ts';
 import { forgetUnknownCheckpoints } from '../workers/checkpoints.ts';
 import { presenceWorker } from '../workers/presence.ts';

@@ -10,7 +10,7 @@ import {
   requireOneInstallation,
   requireSameInstallation,
   WrongStores,
-} from '../commands/firstStart.ts';
+} from '../commands/installation/firstStart.ts';
 import type { EventStore } from '../commands/ports/eventStore.ts';
 import type { Lists } from '../commands/ports/lists.ts';
 import type { Vault } from '../commands/ports/vault.ts';

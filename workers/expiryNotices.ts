@@ -1,7 +1,7 @@
 import type { ExpiryNotice } from '../commands/mail/expiryNotice.ts';
 import type { Lists } from '../commands/ports/lists.ts';
 import type { Vault } from '../commands/ports/vault.ts';
-import { vaultTable } from '../commands/vaultTable.ts';
+import { vaultTable } from '../commands/sealing/vaultTable.ts';
 import { type Instant, instant, millis } from '../domain/instant.ts';
 import { willExpire } from '../projections/lists/keyStatus.ts';
 import { documentsIn } from './expiry.ts';

@@ -1,4 +1,4 @@
-import type { EventCodec } from '../commands/eventCodec.ts';
+import type { EventCodec } from '../commands/handling/eventCodec.ts';
 import type { EventStore, Position, StoredEvent } from '../commands/ports/eventStore.ts';
 import type { Checkpoint } from '../commands/ports/lists.ts';
 import type { Vault } from '../commands/ports/vault.ts';

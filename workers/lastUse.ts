@@ -1,5 +1,5 @@
 import type { Clock, Scheduler } from '../commands/environment.ts';
-import type { VaultTable } from '../commands/vaultTable.ts';
+import type { VaultTable } from '../commands/sealing/vaultTable.ts';
 import type { KeyId, UserId } from '../domain/ids.ts';
 import { type Instant, instant } from '../domain/instant.ts';
 

@@ -1,5 +1,5 @@
 import type { Lists } from '../commands/ports/lists.ts';
-import type { VaultTable } from '../commands/vaultTable.ts';
+import type { VaultTable } from '../commands/sealing/vaultTable.ts';
 import type { KeyId } from '../domain/ids.ts';
 import { apiKeysSchema } from '../projections/lists/apiKeys.ts';
 import type { LastUse, Use, UseRow } from './lastUse.ts';

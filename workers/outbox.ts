@@ -6,7 +6,7 @@ import { templateNamed } from '../commands/mail/templates.ts';
 import type { MailTokens } from '../commands/mail/tokens.ts';
 import type { Delivery, MailAccess, Mailer, MailMessage } from '../commands/ports/mailer.ts';
 import type { Vault } from '../commands/ports/vault.ts';
-import type { Row } from '../commands/vaultTable.ts';
+import type { Row } from '../commands/sealing/vaultTable.ts';
 import type { UserId } from '../domain/ids.ts';
 import { instant, millis } from '../domain/instant.ts';
 import { senderOf } from '../domain/mailServer.ts';

@@ -1,6 +1,6 @@
 import type { Clock } from '../commands/environment.ts';
 import type { Vault } from '../commands/ports/vault.ts';
-import { vaultTable } from '../commands/vaultTable.ts';
+import { vaultTable } from '../commands/sealing/vaultTable.ts';
 import { periodic } from './periodic.ts';
 import type { Worker, WorkerParts } from './worker.ts';
 

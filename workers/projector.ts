@@ -1,4 +1,4 @@
-import type { EventCodec } from '../commands/eventCodec.ts';
+import type { EventCodec } from '../commands/handling/eventCodec.ts';
 import type { EventStore, Position } from '../commands/ports/eventStore.ts';
 import type { Build, Lists, ParkedStream } from '../commands/ports/lists.ts';
 import type { Projection } from '../projections/projection.ts';

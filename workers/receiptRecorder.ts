@@ -1,6 +1,6 @@
 import type { Position } from '../commands/ports/eventStore.ts';
-import type { Acknowledgement } from '../commands/receipts.ts';
-import type { VaultTable } from '../commands/vaultTable.ts';
+import type { VaultTable } from '../commands/sealing/vaultTable.ts';
+import type { Acknowledgement } from '../commands/services/receipts.ts';
 import type { Receipt } from '../domain/receipts.ts';
 import type { Feed } from '../projections/feed/feed.ts';
 import { periodic } from './periodic.ts';

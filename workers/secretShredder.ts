@@ -1,4 +1,4 @@
-import { keySecretKind } from '../commands/keySecrets.ts';
+import { keySecretKind } from '../commands/keys/keySecrets.ts';
 import { idInStream } from '../domain/events.ts';
 import type { KeyId, UserId } from '../domain/ids.ts';
 import { type Instant, millis } from '../domain/instant.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Acknowledgement } from '../../commands/receipts.ts';
+import type { Acknowledgement } from '../../commands/services/receipts.ts';
 import { type Instant, instant } from '../../domain/instant.ts';
 import { parsed } from '../refusal.ts';
 import { readJson } from '../requestBody.ts';

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock, Scheduler } from '../../commands/environment.ts';
-import type { Acknowledgement } from '../../commands/receipts.ts';
-import type { PublicSigningKey } from '../../commands/signingKeys.ts';
-import type { VaultTable } from '../../commands/vaultTable.ts';
+import type { PublicSigningKey } from '../../commands/sealing/signingKeys.ts';
+import type { VaultTable } from '../../commands/sealing/vaultTable.ts';
+import type { Acknowledgement } from '../../commands/services/receipts.ts';
 import type { KeyId, UserId } from '../../domain/ids.ts';
 import type { Permission } from '../../domain/permissions.ts';
 import type { ServiceTokenFacts } from '../../projections/index/tokens.ts';

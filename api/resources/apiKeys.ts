@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import type { ApiKeyCommands } from '../../commands/apiKeys.ts';
 import type { Execute } from '../../commands/command.ts';
-import type { Identity } from '../../commands/identity.ts';
-import type { KeySecrets } from '../../commands/keySecrets.ts';
-import { readableKey } from '../../commands/revealKey.ts';
-import type { Load } from '../../commands/signIn.ts';
+import type { ApiKeyCommands } from '../../commands/keys/apiKeys.ts';
+import type { KeySecrets } from '../../commands/keys/keySecrets.ts';
+import { readableKey } from '../../commands/keys/revealKey.ts';
+import type { Identity } from '../../commands/signIn/identity.ts';
+import type { Load } from '../../commands/signIn/signIn.ts';
 import { isRejection } from '../../domain/decider.ts';
 import type { KeyId, Sha256Hex, UserId } from '../../domain/ids.ts';
 import type { Instant } from '../../domain/instant.ts';

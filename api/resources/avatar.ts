@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
-import type { AvatarCommands, Avatars } from '../../commands/avatars.ts';
 import type { Execute } from '../../commands/command.ts';
 import type { Images } from '../../commands/ports/images.ts';
-import type { Load } from '../../commands/signIn.ts';
+import type { Load } from '../../commands/signIn/signIn.ts';
+import type { AvatarCommands, Avatars } from '../../commands/users/avatars.ts';
 import { isRejection, reject } from '../../domain/decider.ts';
 import { userStream } from '../../domain/user.ts';
 import { user } from '../../domain/userDecider.ts';

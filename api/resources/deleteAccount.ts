@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { Execute } from '../../commands/command.ts';
-import type { Identity } from '../../commands/identity.ts';
-import type { Sessions } from '../../commands/sessions.ts';
-import type { UserCommands } from '../../commands/users.ts';
+import type { Identity } from '../../commands/signIn/identity.ts';
+import type { Sessions } from '../../commands/signIn/sessions.ts';
+import type { UserCommands } from '../../commands/users/users.ts';
 import { isRejection } from '../../domain/decider.ts';
 import type { Cookies } from '../cookies.ts';
 import { type Route, route } from '../route.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { AccountCommands } from '../../commands/account.ts';
 import type { Execute } from '../../commands/command.ts';
+import type { AccountCommands } from '../../commands/users/account.ts';
 import { isRejection } from '../../domain/decider.ts';
 import { type Route, route } from '../route.ts';
 import { secretText } from './session.ts';

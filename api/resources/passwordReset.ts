@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Execute } from '../../commands/command.ts';
-import type { PasswordResetCommands, RequestPasswordReset } from '../../commands/passwordReset.ts';
+import type { PasswordResetCommands, RequestPasswordReset } from '../../commands/signIn/passwordReset.ts';
 import { isRejection } from '../../domain/decider.ts';
 import { cookieOf } from '../authenticate.ts';
 import type { Cookies } from '../cookies.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { AccountCommands } from '../../commands/account.ts';
 import type { Execute } from '../../commands/command.ts';
+import type { AccountCommands } from '../../commands/users/account.ts';
 import { isRejection } from '../../domain/decider.ts';
 import type { UserId } from '../../domain/ids.ts';
 import { changesOf } from '../profileChanges.ts';

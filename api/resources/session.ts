@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import type { AccountCommands } from '../../commands/account.ts';
 import type { Execute } from '../../commands/command.ts';
-import { deviceSeconds } from '../../commands/devices.ts';
-import type { Identity } from '../../commands/identity.ts';
-import { absoluteMs } from '../../commands/sessions.ts';
-import type { SignIn } from '../../commands/signIn.ts';
+import { deviceSeconds } from '../../commands/signIn/devices.ts';
+import type { Identity } from '../../commands/signIn/identity.ts';
+import { absoluteMs } from '../../commands/signIn/sessions.ts';
+import type { SignIn } from '../../commands/signIn/signIn.ts';
+import type { AccountCommands } from '../../commands/users/account.ts';
 import { isRejection } from '../../domain/decider.ts';
 import type { UserId } from '../../domain/ids.ts';
 import { cookieOf } from '../authenticate.ts';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { AccountCommands } from '../../commands/account.ts';
 import type { Execute, Loaded } from '../../commands/command.ts';
-import type { Sessions } from '../../commands/sessions.ts';
-import type { UserCommands } from '../../commands/users.ts';
+import type { Sessions } from '../../commands/signIn/sessions.ts';
+import type { AccountCommands } from '../../commands/users/account.ts';
+import type { UserCommands } from '../../commands/users/users.ts';
 import { type Fold, isRejection } from '../../domain/decider.ts';
 import { userStream } from '../../domain/user.ts';
 import { user } from '../../domain/userDecider.ts';

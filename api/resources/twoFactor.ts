@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Execute } from '../../commands/command.ts';
-import type { TwoFactorCommands } from '../../commands/twoFactor.ts';
+import type { TwoFactorCommands } from '../../commands/signIn/twoFactor.ts';
 import { isRejection } from '../../domain/decider.ts';
 import { type Route, route } from '../route.ts';
 import { secretText } from './session.ts';

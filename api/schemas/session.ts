@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { absoluteEnd, idleEnd, type Session } from '../../commands/sessions.ts';
+import { absoluteEnd, idleEnd, type Session } from '../../commands/signIn/sessions.ts';
 import { id, instant } from './common.ts';
 
 /** A browser in which a user is signed in. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { uuid7 } from '../../commands/eventIds.ts';
+import { uuid7 } from '../../commands/handling/eventIds.ts';
 import { activityStream } from '../../domain/activity.ts';
 import type { Actor } from '../../domain/event.ts';
 import type { AnyEvent } from '../../domain/events.ts';

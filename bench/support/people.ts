@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { apiKeyCommands } from '../../commands/apiKeys.ts';
-import { keySecrets } from '../../commands/keySecrets.ts';
+import { apiKeyCommands } from '../../commands/keys/apiKeys.ts';
+import { keySecrets } from '../../commands/keys/keySecrets.ts';
 import { isRejection } from '../../domain/decider.ts';
 import type { UserId } from '../../domain/ids.ts';
 import { instant, plusDays } from '../../domain/instant.ts';

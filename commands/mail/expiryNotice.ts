@@ -5,7 +5,7 @@ import { keyringFold, keyringStream } from '../../domain/keyring.ts';
 import { userStream } from '../../domain/user.ts';
 import { user } from '../../domain/userDecider.ts';
 import type { Clock } from '../environment.ts';
-import type { Folds } from '../folds.ts';
+import type { Folds } from '../handling/folds.ts';
 import { noticeAddress } from './compose.ts';
 import type { Outbox } from './outbox.ts';
 import { keyThatEnds } from './stillHolds.ts';

@@ -1,11 +1,11 @@
 import { isRejection, type Rejection, reject } from '../../domain/decider.ts';
 import { type MailServer, policyStream } from '../../domain/keyPolicy.ts';
 import { type MailServerSetting, mailServer } from '../../domain/mailServer.ts';
-import type { Boxes } from '../boxes.ts';
 import type { Command } from '../command.ts';
 import type { MailAccess } from '../ports/mailer.ts';
 import type { Vault } from '../ports/vault.ts';
-import { sealedTable, type VaultTable } from '../vaultTable.ts';
+import type { Boxes } from '../sealing/boxes.ts';
+import { sealedTable, type VaultTable } from '../sealing/vaultTable.ts';
 
 /** A mail server that is set. `revision`: of the event that set it; null: the environment did. */
 export type SetMailServer = {

@@ -1,10 +1,10 @@
 import type { UserId } from '../../domain/ids.ts';
 import { type Instant, instant, millis } from '../../domain/instant.ts';
 import type { Json } from '../../domain/json.ts';
-import type { Boxes } from '../boxes.ts';
 import type { Clock } from '../environment.ts';
 import type { Vault } from '../ports/vault.ts';
-import { sealedTable, type VaultTable } from '../vaultTable.ts';
+import type { Boxes } from '../sealing/boxes.ts';
+import { sealedTable, type VaultTable } from '../sealing/vaultTable.ts';
 import type { ParamsOf, TemplateName } from './templates.ts';
 
 /**

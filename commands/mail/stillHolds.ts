@@ -3,7 +3,7 @@ import { type Instant, instant, millis } from '../../domain/instant.ts';
 import type { Json } from '../../domain/json.ts';
 import { type Key, type Keyring, keyringFold, keyringStream } from '../../domain/keyring.ts';
 import { notificationsOf, type User } from '../../domain/user.ts';
-import type { Folds } from '../folds.ts';
+import type { Folds } from '../handling/folds.ts';
 
 export type EndingKey = { readonly keyId: string; readonly expiresAt: Instant };
 

@@ -1,8 +1,8 @@
 import type { UserId } from '../../domain/ids.ts';
 import { type Instant, millis } from '../../domain/instant.ts';
-import { fromBase64, fromUtf8, toBase64Url, toUtf8 } from '../encoding.ts';
 import type { Cryptography } from '../environment.ts';
-import type { PurposeKeys } from '../purposeKeys.ts';
+import { fromBase64, fromUtf8, toBase64Url, toUtf8 } from '../sealing/encoding.ts';
+import type { PurposeKeys } from '../sealing/purposeKeys.ts';
 
 export type AddressToken = { readonly userId: UserId; readonly email: string; readonly until: Instant };
 

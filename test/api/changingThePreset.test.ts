@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { nodeCryptography } from '../../adapters/node/crypto.ts';
-import { toHex } from '../../commands/encoding.ts';
+import { toHex } from '../../commands/sealing/encoding.ts';
 import type { PresetName } from '../../domain/keyPolicy.ts';
 import { presets } from '../../domain/presets.ts';
 import { expectStatus } from '../support/client.ts';

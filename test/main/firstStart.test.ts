@@ -6,7 +6,7 @@ import { createMemoryEventStore } from '../../adapters/memory/eventStore.ts';
 import { createMemoryLists } from '../../adapters/memory/lists.ts';
 import { createMemoryVault } from '../../adapters/memory/vault.ts';
 import type { PasswordHasher } from '../../commands/environment.ts';
-import { readInstallationRow } from '../../commands/firstStart.ts';
+import { readInstallationRow } from '../../commands/installation/firstStart.ts';
 import type { EventStore } from '../../commands/ports/eventStore.ts';
 import type { Vault } from '../../commands/ports/vault.ts';
 import { policyStream } from '../../domain/keyPolicy.ts';

@@ -1,14 +1,14 @@
 import { createMemoryMailer } from '../../adapters/memory/mailer.ts';
 import { nodeCryptography } from '../../adapters/node/crypto.ts';
 import type { Scheduler } from '../../commands/environment.ts';
-import { uuid7 } from '../../commands/eventIds.ts';
+import { uuid7 } from '../../commands/handling/eventIds.ts';
 import { createMails } from '../../commands/mail/mail.ts';
+import { recordNotice } from '../../commands/mail/notifications.ts';
 import type { OutboxRow } from '../../commands/mail/outbox.ts';
 import { stillHolds } from '../../commands/mail/stillHolds.ts';
-import { recordNotice } from '../../commands/notifications.ts';
 import type { MailAccess, Mailer } from '../../commands/ports/mailer.ts';
 import type { Vault } from '../../commands/ports/vault.ts';
-import { createThrottling } from '../../commands/throttling.ts';
+import { createThrottling } from '../../commands/signIn/throttling.ts';
 import { isRejection } from '../../domain/decider.ts';
 import type { UserId } from '../../domain/ids.ts';
 import { userStream } from '../../domain/user.ts';

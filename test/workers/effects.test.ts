@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
-import { apiKeyCommands } from '../../commands/apiKeys.ts';
 import type { Core } from '../../commands/core.ts';
-import { keySecretKind } from '../../commands/keySecrets.ts';
+import { apiKeyCommands } from '../../commands/keys/apiKeys.ts';
+import { keySecretKind } from '../../commands/keys/keySecrets.ts';
 import { isRejection } from '../../domain/decider.ts';
 import { keyringFold } from '../../domain/keyring.ts';
 import { presets } from '../../domain/presets.ts';

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
-import { apiKeyCommands } from '../../commands/apiKeys.ts';
 import type { Core } from '../../commands/core.ts';
+import { apiKeyCommands } from '../../commands/keys/apiKeys.ts';
 import { isRejection } from '../../domain/decider.ts';
 import { type ExpiryParts, expiryWorker } from '../../workers/expiry.ts';
 import { createListReader } from '../../workers/listReader.ts';

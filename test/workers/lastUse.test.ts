@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert';
 import { createMemoryVault } from '../../adapters/memory/vault.ts';
 import { Failure } from '../../commands/failure.ts';
 import type { Vault } from '../../commands/ports/vault.ts';
-import { type VaultTable, vaultTable } from '../../commands/vaultTable.ts';
+import { type VaultTable, vaultTable } from '../../commands/sealing/vaultTable.ts';
 import { createLastUse, type UseRow } from '../../workers/lastUse.ts';
 import { createManualTime } from '../support/manualTime.ts';
 import { suite } from '../support/suite.ts';

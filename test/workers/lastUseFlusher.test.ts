@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { sealedTable } from '../../commands/vaultTable.ts';
+import { sealedTable } from '../../commands/sealing/vaultTable.ts';
 import { createLastUse, type UseRow } from '../../workers/lastUse.ts';
 import { fillLastUse, lastUseFlusher, showLastUse } from '../../workers/lastUseFlusher.ts';
 import { hurriedScheduler } from '../support/commandBed.ts';

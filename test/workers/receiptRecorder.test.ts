@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import { createMemoryVault } from '../../adapters/memory/vault.ts';
-import { type Acknowledgement, acknowledgementKind } from '../../commands/receipts.ts';
-import { vaultTable } from '../../commands/vaultTable.ts';
+import { vaultTable } from '../../commands/sealing/vaultTable.ts';
+import { type Acknowledgement, acknowledgementKind } from '../../commands/services/receipts.ts';
 import type { Receipt } from '../../domain/receipts.ts';
 import { receiptRecorder } from '../../workers/receiptRecorder.ts';
 import { quiet } from '../support/listsBed.ts';

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
-import { endKeysCommands } from '../../commands/endKeys.ts';
 import { Failure } from '../../commands/failure.ts';
-import { sealedTable } from '../../commands/vaultTable.ts';
+import { endKeysCommands } from '../../commands/keys/endKeys.ts';
+import { sealedTable } from '../../commands/sealing/vaultTable.ts';
 import { isRejection } from '../../domain/decider.ts';
 import type { UserId } from '../../domain/ids.ts';
 import { instant } from '../../domain/instant.ts';

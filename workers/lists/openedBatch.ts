@@ -1,5 +1,5 @@
-import type { EventCodec } from '../../commands/eventCodec.ts';
 import { Failure } from '../../commands/failure.ts';
+import type { EventCodec } from '../../commands/handling/eventCodec.ts';
 import type { StoredEvent } from '../../commands/ports/eventStore.ts';
 import type { DomainEvent, Recorded } from '../../domain/event.ts';
 import { isEventName } from '../../domain/events.ts';

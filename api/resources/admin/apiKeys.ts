@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { ApiKeyCommands } from '../../../commands/apiKeys.ts';
-import type { AuditCommands } from '../../../commands/audit.ts';
 import type { Execute } from '../../../commands/command.ts';
+import type { AuditCommands } from '../../../commands/installation/audit.ts';
+import type { ApiKeyCommands } from '../../../commands/keys/apiKeys.ts';
 import type { Condition, Document, Sort } from '../../../commands/ports/lists.ts';
 import { isRejection } from '../../../domain/decider.ts';
 import { emailNormalForm } from '../../../domain/emailAddress.ts';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { AccountCommands } from '../../../commands/account.ts';
-import type { Identity } from '../../../commands/identity.ts';
-import type { PasswordResetCommands } from '../../../commands/passwordReset.ts';
-import type { TwoFactorCommands } from '../../../commands/twoFactor.ts';
+import type { Identity } from '../../../commands/signIn/identity.ts';
+import type { PasswordResetCommands } from '../../../commands/signIn/passwordReset.ts';
+import type { TwoFactorCommands } from '../../../commands/signIn/twoFactor.ts';
+import type { AccountCommands } from '../../../commands/users/account.ts';
 import { isRejection } from '../../../domain/decider.ts';
 import { type Route, route } from '../../route.ts';
 import { freeText, id, idParams } from '../../schemas/common.ts';

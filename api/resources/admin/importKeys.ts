@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import type { ApiKeyCommands } from '../../../commands/apiKeys.ts';
 import type { Execute } from '../../../commands/command.ts';
-import type { EmailAddresses } from '../../../commands/emailAddresses.ts';
-import { fromHex } from '../../../commands/encoding.ts';
-import type { ImportItem } from '../../../commands/importKeys.ts';
-import type { Load } from '../../../commands/signIn.ts';
+import type { ApiKeyCommands } from '../../../commands/keys/apiKeys.ts';
+import type { ImportItem } from '../../../commands/keys/importKeys.ts';
+import { fromHex } from '../../../commands/sealing/encoding.ts';
+import type { Load } from '../../../commands/signIn/signIn.ts';
+import type { EmailAddresses } from '../../../commands/users/emailAddresses.ts';
 import { isRejection } from '../../../domain/decider.ts';
 import { emailClaim, emailClaimStream } from '../../../domain/emailClaim.ts';
 import type { UserId } from '../../../domain/ids.ts';

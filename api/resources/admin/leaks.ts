@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Execute } from '../../../commands/command.ts';
-import type { EndKeysCommands, LeakedKey } from '../../../commands/endKeys.ts';
+import type { EndKeysCommands, LeakedKey } from '../../../commands/keys/endKeys.ts';
 import { isRejection } from '../../../domain/decider.ts';
 import { classify, maskOf } from '../../../domain/keyText.ts';
 import type { ProvenIndex } from '../../../projections/provenIndex.ts';

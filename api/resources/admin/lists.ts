@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { AuditCommands } from '../../../commands/audit.ts';
 import type { Execute } from '../../../commands/command.ts';
+import type { AuditCommands } from '../../../commands/installation/audit.ts';
 import type { EventStore, Position } from '../../../commands/ports/eventStore.ts';
 import type { ParkedStream } from '../../../commands/ports/lists.ts';
 import { isRejection } from '../../../domain/decider.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Execute, Loaded } from '../../../commands/command.ts';
 import type { Scheduler } from '../../../commands/environment.ts';
-import type { SettingsCommands } from '../../../commands/settings.ts';
+import type { SettingsCommands } from '../../../commands/installation/settings.ts';
 import { type Fold, isRejection } from '../../../domain/decider.ts';
 import { type Instant, millis } from '../../../domain/instant.ts';
 import { policyStream } from '../../../domain/keyPolicy.ts';

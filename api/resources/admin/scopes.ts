@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Execute, Loaded } from '../../../commands/command.ts';
-import { catalogRevision, type SettingsCommands } from '../../../commands/settings.ts';
+import { catalogRevision, type SettingsCommands } from '../../../commands/installation/settings.ts';
 import { type Fold, isRejection } from '../../../domain/decider.ts';
 import { policyStream } from '../../../domain/keyPolicy.ts';
 import { settings } from '../../../domain/settings.ts';

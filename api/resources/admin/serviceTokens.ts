@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Execute, Loaded } from '../../../commands/command.ts';
-import type { ServiceTokenCommands } from '../../../commands/serviceTokens.ts';
+import type { ServiceTokenCommands } from '../../../commands/services/serviceTokens.ts';
 import { type Fold, isRejection, reject } from '../../../domain/decider.ts';
 import type { ServiceTokenId, Sha256Hex } from '../../../domain/ids.ts';
 import type { Instant } from '../../../domain/instant.ts';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { Execute } from '../../../commands/command.ts';
-import type { Acknowledgement } from '../../../commands/receipts.ts';
-import type { ServiceTokenCommands } from '../../../commands/serviceTokens.ts';
-import type { VaultTable } from '../../../commands/vaultTable.ts';
+import type { VaultTable } from '../../../commands/sealing/vaultTable.ts';
+import type { Acknowledgement } from '../../../commands/services/receipts.ts';
+import type { ServiceTokenCommands } from '../../../commands/services/serviceTokens.ts';
 import { isRejection } from '../../../domain/decider.ts';
 import type { Instant } from '../../../domain/instant.ts';
 import { Refusal } from '../../refusal.ts';

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { Execute } from '../../../commands/command.ts';
-import type { EditUserInput } from '../../../commands/editUser.ts';
 import type { PasswordHasher } from '../../../commands/environment.ts';
-import type { Sessions } from '../../../commands/sessions.ts';
-import type { UserCommands } from '../../../commands/users.ts';
+import type { Sessions } from '../../../commands/signIn/sessions.ts';
+import type { EditUserInput } from '../../../commands/users/editUser.ts';
+import type { UserCommands } from '../../../commands/users/users.ts';
 import { isRejection, type Rejection, reject } from '../../../domain/decider.ts';
 import type { UserId } from '../../../domain/ids.ts';
 import { choosePassword } from '../../../domain/password.ts';

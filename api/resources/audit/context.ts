@@ -1,6 +1,6 @@
-import type { AuditCommands } from '../../../commands/audit.ts';
 import type { Execute } from '../../../commands/command.ts';
-import type { EventCodec } from '../../../commands/eventCodec.ts';
+import type { EventCodec } from '../../../commands/handling/eventCodec.ts';
+import type { AuditCommands } from '../../../commands/installation/audit.ts';
 import type { EventStore } from '../../../commands/ports/eventStore.ts';
 import type { Instant } from '../../../domain/instant.ts';
 import type { ProvenIndex } from '../../../projections/provenIndex.ts';

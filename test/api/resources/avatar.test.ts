@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { avatarCommands } from '../../../commands/avatars.ts';
+import { avatarCommands } from '../../../commands/users/avatars.ts';
 import { isRejection } from '../../../domain/decider.ts';
 import { isGone, userStream } from '../../../domain/user.ts';
 import { user } from '../../../domain/userDecider.ts';

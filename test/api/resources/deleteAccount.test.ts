@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { reauthenticationMs } from '../../../commands/identity.ts';
+import { reauthenticationMs } from '../../../commands/signIn/identity.ts';
 import { goodPassword } from '../../support/accounts.ts';
 import { answered, personWith, type Signed, written } from '../../support/administration.ts';
 import { expectStatus } from '../../support/client.ts';

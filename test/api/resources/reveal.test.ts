@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { keySecretKind } from '../../../commands/keySecrets.ts';
+import { keySecretKind } from '../../../commands/keys/keySecrets.ts';
 import { goodPassword } from '../../support/accounts.ts';
 import { answered, personWith, type Signed, written } from '../../support/administration.ts';
 import { expectStatus } from '../../support/client.ts';

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { absoluteMs, idleMs } from '../../../commands/sessions.ts';
+import { absoluteMs, idleMs } from '../../../commands/signIn/sessions.ts';
 import { throttles } from '../../../domain/signInThrottle.ts';
 import { goodPassword } from '../../support/accounts.ts';
 import { type Client, expectStatus, type Response } from '../../support/client.ts';

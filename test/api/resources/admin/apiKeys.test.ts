@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import type { KeyForAdministrators } from '../../../../api/schemas/key.ts';
-import { sealedTable } from '../../../../commands/vaultTable.ts';
+import { sealedTable } from '../../../../commands/sealing/vaultTable.ts';
 import { plusDays } from '../../../../domain/instant.ts';
 import { createLastUse, type UseRow } from '../../../../workers/lastUse.ts';
 import { showLastUse } from '../../../../workers/lastUseFlusher.ts';

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import { nodeCryptography } from '../../../../adapters/node/crypto.ts';
-import { toHex } from '../../../../commands/encoding.ts';
 import type { StoredEvent } from '../../../../commands/ports/eventStore.ts';
+import { toHex } from '../../../../commands/sealing/encoding.ts';
 import type { PolicyChange } from '../../../../domain/presets.ts';
 import { answered } from '../../../support/administration.ts';
 import { expectStatus } from '../../../support/client.ts';

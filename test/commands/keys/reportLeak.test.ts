@@ -1,0 +1,89 @@
+import * as assert from 'uvu/assert';
+import { settingsCommands } from '../../../commands/installation/settings.ts';
+import { endKeysCommands } from '../../../commands/keys/endKeys.ts';
+import { importKeysCommand } from '../../../commands/keys/importKeys.ts';
+import { auditStream } from '../../../domain/audit.ts';
+import { isRejection } from '../../../domain/decider.ts';
+import { keyringFold, keyringStream } from '../../../domain/keyring.ts';
+import { createAccounts } from '../../support/accounts.ts';
+import { createBed } from '../../support/commandBed.ts';
+import { dying, type When } from '../../support/dying.ts';
+import { suite } from '../../support/suite.ts';
+
+const leaks = suite('commands/endKeys: a report of leaks, and processes that die');
+
+const { reportLeak } = endKeysCommands({ lastUseOf: async () => null });
+
+/** More keys of one owner than one append takes, and some of another. */
+const bedWithKeys = async () => {
+  const bed = createBed();
+  const accounts = createAccounts(bed);
+  const owners = [
+    await accounts.register({ email: 'ada@example.com' }),
+    await accounts.register({ email: 'grace@example.com' }),
+  ] as const;
+  await accounts.execute(settingsCommands.changeKeyPolicy, { change: { preset: 'idmp' } }, bed.request());
+  const items = Array.from({ length: 130 }, (_, n) => ({
+    ownerId: owners[n % 40 === 0 ? 1 : 0],
+    sha256: n.toString(16).padStart(64, '0'),
+    mask: `m${n}`,
+    name: `key ${n}`,
+  }));
+  const imported = await accounts.execute(importKeysCommand, { items }, bed.request());
+  if (isRejection(imported)) throw new Error(imported.rejected);
+  const found = imported.result.results.map(({ id }, n) => ({ ownerId: items[n]!.ownerId, keyId: id! }));
+  return { bed, owners, found: [...found, null, found[3]!] };
+};
+
+const revokedOf = async (bed: ReturnType<typeof createBed>, owners: readonly string[]) => {
+  const { folds } = bed.process();
+  const counts = await Promise.all(
+    owners.map((owner) =>
+      folds.read(
+        keyringFold,
+        keyringStream(owner),
+        ({ state }) => [...state.keys.values()].filter(({ revokedReason }) => revokedReason === 'leak').length,
+      ),
+    ),
+  );
+  return counts.reduce((sum, count) => sum + count, 0);
+};
+
+for (const when of ['before', 'after'] as const satisfies readonly When[])
+  leaks(
+    `dead ${when} any write: every key ends once, the report is put down once, the repeat is answered`,
+    async () => {
+      let deaths = 0;
+      for (let nth = 1; ; nth += 1) {
+        const { bed, owners, found } = await bedWithKeys();
+        const input = { found, source: 'a public repository' };
+        const request = bed.request({ key: 'k' });
+        const mortal = dying(bed.store, bed.vault, nth, when);
+        await bed
+          .process(mortal)
+          .handler.execute(reportLeak, input, request)
+          .catch(() => null);
+        const { handler } = bed.process();
+        await handler.finishIntents({ ReportLeak: reportLeak }, 0);
+        const finished = await revokedOf(bed, owners);
+        assert.ok(finished === 0 || finished === 130, `${finished} ended`);
+        const outcome = await handler.execute(reportLeak, input, request);
+        if (isRejection(outcome)) throw new Error(outcome.rejected);
+        assert.equal(
+          outcome.result.results.map(({ status }) => status),
+          found.map((key) => (key === null ? 'unknown' : 'revoked')),
+        );
+        assert.is(await revokedOf(bed, owners), 130);
+        const { events } = await bed.store.readStream(auditStream, 0, 10);
+        assert.equal(
+          events.map(({ type }) => type),
+          ['LeakReported'],
+        );
+        if (!mortal.fate.died) break;
+        deaths += 1;
+      }
+      assert.ok(deaths >= 5, `${deaths} deaths`);
+    },
+  );
+
+leaks.run();
