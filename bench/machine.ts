@@ -7,8 +7,6 @@ export type Machine = {
   readonly system: string;
   readonly node: string;
   readonly sqlite: string;
-  /** How many wanted to run, on average over the last minute, at the end of the run: more than the cores is a busy machine. */
-  readonly load: number;
 };
 
 export const machine = (): Machine => ({
@@ -18,5 +16,13 @@ export const machine = (): Machine => ({
   system: `${type()} ${release()} ${arch()}`,
   node: process.version,
   sqlite: process.versions.sqlite ?? 'unknown',
-  load: Math.round(loadavg()[0]! * 10) / 10,
 });
+
+/** How many wanted to run, on average over the last minute. */
+export const loadNow = (): number => Math.round(loadavg()[0]! * 10) / 10;
+
+/** The figure before leaves about one behind, whose mark fades within a minute. */
+export const busyPerCore = 0.5;
+
+/** Whether what is measured now says less of the product than of whatever else is at work. */
+export const isBusy = (load: number): boolean => load > busyPerCore * availableParallelism();

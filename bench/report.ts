@@ -1,14 +1,18 @@
 import type { Delay, DelayResult } from './delay.ts';
 import type { Figure } from './figure.ts';
-import type { Machine } from './machine.ts';
+import { busyPerCore, isBusy, type Machine } from './machine.ts';
 import type { Result, Spread } from './rounds.ts';
+import type { Goal, Trial, TrialResult } from './trial.ts';
 
 export type Run = {
   /** RFC 3339 */
   readonly at: string;
   readonly machine: Machine;
+  /** How busy the machine was before each. */
+  readonly loads: { readonly [name: string]: number };
   readonly results: readonly Result[];
   readonly delays: readonly DelayResult[];
+  readonly trials: readonly TrialResult[];
 };
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
@@ -48,12 +52,36 @@ const delayCellsOf = ({ name, goalMs, rows, skipped }: DelayResult): readonly (r
   ...skipped.map(({ setup, reason }) => [name, setup, '', '', '', '', '', `not measured: ${reason}`]),
 ];
 
+const trialHeadings = ['trial', 'what', 'unit', 'baseline', 'product', 'ratio', 'goal', 'reached'];
+const short = (value: number) =>
+  value !== 0 && Math.abs(value) < 100 ? String(Number(value.toPrecision(3))) : whole.format(value);
+const goalOf = (goal: Goal, unit: string): string => {
+  const of = goal.ofBaseline ? ' ×' : ` ${unit}`;
+  return 'atMost' in goal ? `≤ ${goal.atMost}${of}` : `≥ ${goal.atLeast}${of}`;
+};
+
+const trialCellsOf = ({ name, rows }: TrialResult): readonly (readonly string[])[] =>
+  rows.map(({ what, unit, value, baseline, ratio, goal, reached }) => [
+    name,
+    what,
+    unit,
+    baseline === null ? '' : short(baseline),
+    short(value),
+    ratio === null || !Number.isFinite(ratio) ? '' : ratio.toFixed(2),
+    goal === null ? '' : goalOf(goal, unit),
+    reached === null ? '' : yesNo.get(reached)!,
+  ]);
+
 /** For a terminal: columns in line. */
 export const tableOf = (results: readonly Result[]): string => inLine([headings, ...results.map(cellsOf)]);
 
 /** For a terminal, too. */
 export const delaysTableOf = (results: readonly DelayResult[]): string =>
   inLine([delayHeadings, ...results.flatMap(delayCellsOf)]);
+
+/** For a terminal, too. */
+export const trialsTableOf = (results: readonly TrialResult[]): string =>
+  inLine([trialHeadings, ...results.flatMap(trialCellsOf)]);
 
 const inLine = (rows: readonly (readonly string[])[]): string => {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
@@ -96,16 +124,30 @@ const described = ({ name, title, baseline, product, bound }: Figure, results: r
 const describedDelay = ({ name, title, measured, bound }: Delay): string =>
   [`## ${name}: ${title}`, '', `- Measured: ${measured}.`, `- Bound by: ${bound}.`].join('\n');
 
+const describedTrial = ({ name, title, baseline, measured, bound }: Trial): string =>
+  [`## ${name}: ${title}`, '', `- Baseline: ${baseline}.`, `- Measured: ${measured}.`, `- Bound by: ${bound}.`].join(
+    '\n',
+  );
+
+const loadCellsOf = (loads: Run['loads']): readonly (readonly string[])[] =>
+  Object.entries(loads).map(([name, load]) => [name, String(load), isBusy(load) ? 'busy' : 'idle']);
+
+type Asked = {
+  readonly figures: readonly Figure[];
+  readonly delays: readonly Delay[];
+  readonly trials: readonly Trial[];
+};
+
 /** docs/benchmarks.md, whole. */
 export const pageOf = (
-  { at, machine, results, delays: delayResults }: Run,
-  figures: readonly Figure[],
-  delays: readonly Delay[],
+  { at, machine, loads, results, delays: delayResults, trials: trialResults }: Run,
+  { figures, delays, trials }: Asked,
 ): string => `# Benchmarks
 
-Written by \`npm run bench\`, which measures all of it again and takes about four minutes; \`npm run bench -- verify\` measures
-one figure and leaves this page as it is, \`--json\` prints nothing but JSON. Everything runs on loopback and in a temporary
-folder that is removed.
+Written by \`npm run bench\`, which measures all of it again and takes about ten minutes, and some more the first time (see
+\`million\`); \`npm run bench -- verify\` measures one figure and leaves this page as it is, \`--json\` prints nothing but
+JSON. Everything runs on loopback and in a temporary folder that is removed. Nothing else should be at work on the machine:
+before each figure the load of the last minute is looked at, and more than ${busyPerCore} for each core is told as busy.
 
 What counts is the ratio of the product to a plain program that does the least that the task needs, on the same machine in
 the same run. Baseline and product take turns: a round to warm up, then those that count. A rate is the median of its rounds
@@ -118,9 +160,15 @@ measured, after a round to warm up. Beside them stands the least that such a mes
 
 ${markdown([delayHeadings, ...delayResults.flatMap(delayCellsOf)])}
 
+Some must be got through: counts and times, beside the same with little to do.
+
+${markdown([trialHeadings, ...trialResults.flatMap(trialCellsOf)])}
+
 ${figures.map((figure) => described(figure, results)).join('\n\n')}
 
 ${delays.map(describedDelay).join('\n\n')}
+
+${trials.map(describedTrial).join('\n\n')}
 
 ## Where it ran
 
@@ -132,6 +180,9 @@ ${markdown([
   ['system', machine.system],
   ['Node', machine.node],
   ['SQLite', machine.sqlite],
-  ['load at the end', String(machine.load)],
 ])}
+
+How many wanted to run, on average over the minute before each began; what was measured just before leaves its own mark.
+
+${markdown([['before', 'load', ''], ...loadCellsOf(loads)])}
 `;

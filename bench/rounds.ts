@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Figure, Sample } from './figure.ts';
+import type { Bench, Figure, Sample } from './figure.ts';
 
 export type Spread = { readonly median: number; readonly min: number; readonly max: number };
 
@@ -28,17 +28,7 @@ export const measure = async (figure: Figure, tell: (text: string) => void): Pro
   try {
     const bench = await figure.open(folder);
     try {
-      tell('warming up');
-      await bench.baseline();
-      await bench.product();
-      const pairs: Pair[] = [];
-      for (let round = 1; round <= figure.rounds; round++) {
-        tell(`round ${round} of ${figure.rounds}`);
-        // Whoever comes second finds a warmer machine, or a busier one: each does every other time.
-        const first = round % 2 === 0 ? await bench.product() : null;
-        const baseline = await bench.baseline();
-        pairs.push({ baseline, product: first ?? (await bench.product()) });
-      }
+      const pairs = await alternate(bench, figure.rounds, tell);
       return resultOf(figure, pairs);
     } finally {
       await bench.close();
@@ -48,7 +38,27 @@ export const measure = async (figure: Figure, tell: (text: string) => void): Pro
   }
 };
 
-type Pair = { readonly baseline: Sample; readonly product: Sample };
+export type Pair = { readonly baseline: Sample; readonly product: Sample };
+
+/** A round to warm up, which is thrown away, then those that count. */
+export const alternate = async (
+  { baseline, product }: Omit<Bench, 'close'>,
+  rounds: number,
+  tell: (text: string) => void,
+): Promise<readonly Pair[]> => {
+  tell('warming up');
+  await baseline();
+  await product();
+  const pairs: Pair[] = [];
+  for (let round = 1; round <= rounds; round++) {
+    tell(`round ${round} of ${rounds}`);
+    // Whoever comes second finds a warmer machine, or a busier one: each does every other time.
+    const first = round % 2 === 0 ? await product() : null;
+    const before = await baseline();
+    pairs.push({ baseline: before, product: first ?? (await product()) });
+  }
+  return pairs;
+};
 
 const resultOf = ({ name, unit, goal }: Figure, pairs: readonly Pair[]): Result => {
   const ratio = spread(pairs.map(({ baseline, product }) => product.rate / baseline.rate));

@@ -5,20 +5,25 @@ import { type Delay, type DelayResult, measureDelay } from './delay.ts';
 import type { Figure } from './figure.ts';
 import { commandsFigure } from './figures/commands.ts';
 import { eventStoreFigure } from './figures/eventstore.ts';
+import { foldTrial } from './figures/fold.ts';
+import { ownerOffTrial } from './figures/ownerOff.ts';
 import { rebuildFigure } from './figures/rebuild.ts';
 import { revocationDelay } from './figures/revocation.ts';
 import { sdkFigure } from './figures/sdk.ts';
 import { verifyFigure } from './figures/verify.ts';
-import { machine } from './machine.ts';
-import { delaysTableOf, jsonOf, pageOf, tableOf } from './report.ts';
+import { writingTrial } from './figures/writing.ts';
+import { isBusy, loadNow, machine } from './machine.ts';
+import { delaysTableOf, jsonOf, pageOf, tableOf, trialsTableOf } from './report.ts';
 import { measure, type Result } from './rounds.ts';
+import { measureTrial, type Trial, type TrialResult } from './trial.ts';
 
 // As main/keyledger.ts has it: some figures run the product's parts in this process.
 setFlagsFromString('--no-allocation-site-pretenuring');
 
 const figures: readonly Figure[] = [verifyFigure, sdkFigure, commandsFigure, eventStoreFigure, rebuildFigure];
 const delays: readonly Delay[] = [revocationDelay];
-const all = [...figures, ...delays];
+const trials: readonly Trial[] = [writingTrial, foldTrial, ownerOffTrial];
+const all = [...figures, ...delays, ...trials];
 
 const asked = process.argv.slice(2).filter((argument) => argument !== '--json');
 const jsonOnly = process.argv.includes('--json');
@@ -30,22 +35,52 @@ if (unknown.length > 0) {
 }
 
 const isChosen = ({ name }: { readonly name: string }) => asked.length === 0 || asked.includes(name);
-const results: Result[] = [];
 const teller =
   ({ name }: { readonly name: string }) =>
   (text: string) =>
     console.error(`${name}: ${text}`);
-for (const figure of figures.filter(isChosen)) results.push(await measure(figure, teller(figure)));
-const delayResults: DelayResult[] = [];
-for (const delay of delays.filter(isChosen)) delayResults.push(await measureDelay(delay, teller(delay)));
 
-const run = { at: new Date().toISOString(), machine: machine(), results, delays: delayResults };
+/** One after the other. What else the machine does is looked at before each. */
+const loads: { [name: string]: number } = {};
+const each = async <Asked extends { readonly name: string }, Found>(
+  from: readonly Asked[],
+  take: (one: Asked, tell: (text: string) => void) => Promise<Found>,
+): Promise<readonly Found[]> => {
+  const found: Found[] = [];
+  for (const one of from.filter(isChosen)) {
+    const tell = teller(one);
+    const load = loadNow();
+    loads[one.name] = load;
+    tell(`load ${load} before it${isBusy(load) ? ': BUSY, others are at work on this machine' : ''}`);
+    found.push(await take(one, tell));
+  }
+  return found;
+};
+
+const results: readonly Result[] = await each(figures, measure);
+const delayResults: readonly DelayResult[] = await each(delays, measureDelay);
+const trialResults: readonly TrialResult[] = await each(trials, measureTrial);
+
+const run = {
+  at: new Date().toISOString(),
+  machine: machine(),
+  loads,
+  results,
+  delays: delayResults,
+  trials: trialResults,
+};
 if (!jsonOnly)
   console.log(
-    [results.length > 0 && tableOf(results), delayResults.length > 0 && delaysTableOf(delayResults), '']
+    [
+      results.length > 0 && tableOf(results),
+      delayResults.length > 0 && delaysTableOf(delayResults),
+      trialResults.length > 0 && trialsTableOf(trialResults),
+      '',
+    ]
       .filter((table) => table !== false)
       .join('\n\n'),
   );
 console.log(jsonOf(run));
 // A page of some figures would lose the others.
-if (all.every(isChosen)) writeFileSync(new URL('../docs/benchmarks.md', import.meta.url), pageOf(run, figures, delays));
+if (all.every(isChosen))
+  writeFileSync(new URL('../docs/benchmarks.md', import.meta.url), pageOf(run, { figures, delays, trials }));

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { clientOf, expectStatus, firstAdministrator, signIn } from '../../test/support/client.ts';
+import { clientOf, expectStatus } from '../../test/support/client.ts';
 import { type Server, startServer } from '../../test/support/server.ts';
-import type { Figure, Sample } from '../figure.ts';
-import { type Child, cpuSecondsOf, startChild } from '../verify/child.ts';
-import type { Load, Loaded } from '../verify/load.ts';
+import type { Figure } from '../figure.ts';
+import { loadRound, prepareVerifying } from '../support/verifying.ts';
+import { startChild } from '../verify/child.ts';
 
 const connections = 32;
 const keyCount = 200;
@@ -26,7 +26,7 @@ export const verifyFigure: Figure = {
       await Promise.all([load.close(), bare.close(), server.stop()]);
     };
     try {
-      const { token, keys } = await prepare(server);
+      const { token, keys } = await prepareVerifying(server, keyCount);
       const answers = await Promise.all(keys.map(async (key) => [key, await answerTo(server, token, key)] as const));
       const barePort = await bare.ask<number>(answers);
       const productPort = Number(new URL(server.url).port);
@@ -42,40 +42,6 @@ export const verifyFigure: Figure = {
       throw error;
     }
   },
-};
-
-const loadRound = async (load: Child, what: Load, server: number): Promise<Sample> => {
-  const before = cpuSecondsOf(server);
-  const loaded = await load.ask<Loaded>(what);
-  const after = cpuSecondsOf(server);
-  if ('failed' in loaded) throw new Error(loaded.failed);
-  const { answers, ms, p99Ms } = loaded;
-  const cpu =
-    before === null || after === null
-      ? {}
-      : { 'server µs of processor per request': ((after - before) * 1e6) / answers };
-  return { rate: (answers * 1000) / ms, more: { 'p99 ms': p99Ms, ...cpu } };
-};
-
-const password = 'a passphrase of some length';
-
-/** A member with keys, and a token that may verify, as people make them. */
-const prepare = async (server: Server): Promise<{ readonly token: string; readonly keys: readonly string[] }> => {
-  const admin = await firstAdministrator(server);
-  expectStatus(await admin.put('/v1/admin/policy', { enabled: true }), 200);
-  const tokenAnswer = await admin.post('/v1/admin/service-tokens', { name: 'gateway', permissions: ['verify'] });
-  const { token } = expectStatus(tokenAnswer, 201).body as { token: string };
-  const email = 'member@example.com';
-  expectStatus(await admin.post('/v1/admin/users', { email, password, roles: ['member'], groups: ['ops'] }), 201);
-  const member = await signIn(server, email, password);
-  const expiresAt = new Date(Date.now() + 90 * 86_400_000).toISOString();
-  const keys = await Promise.all(
-    Array.from({ length: keyCount }, async (_, i) => {
-      const made = await member.post('/v1/api-keys', { name: `Key ${i}`, expiresAt });
-      return (expectStatus(made, 201).body as { key: string }).key;
-    }),
-  );
-  return { token, keys };
 };
 
 const answerTo = async (server: Server, token: string, key: string): Promise<object> => {

@@ -1,0 +1,77 @@
+import { join } from 'node:path';
+import { expectStatus } from '../../test/support/client.ts';
+import { startServer } from '../../test/support/server.ts';
+import type { Sample } from '../figure.ts';
+import { alternate } from '../rounds.ts';
+import { compared } from '../support/comparison.ts';
+import { loadRound, type Prepared, prepareVerifying } from '../support/verifying.ts';
+import type { Trial } from '../trial.ts';
+import { startChild } from '../verify/child.ts';
+import type { Writers, Written } from '../verify/writers.ts';
+
+const connections = 32;
+const keyCount = 200;
+const writerCount = 64;
+const rounds = 7;
+const roundMs = 2_000;
+
+export const writingTrial: Trial = {
+  name: 'writing',
+  title: 'verification while others write',
+  baseline: `POST /v1/verify as in \`verify\`, ${connections} keep-alive connections that ask again as soon as they are answered, nobody writes`,
+  measured: `the same while ${writerCount} callers, each on a connection of its own, change a user of their own (\`PATCH /v1/admin/users/:id\`), one call after the other`,
+  bound:
+    'the one thread that answers both: a change of a user takes it as long as some thirty verifications, and whoever asks as fast as they are answered waits for those that came before',
+  run: async (folder, tell) => {
+    const server = await startServer({ KEYLEDGER_DATA: join(folder, 'data') });
+    const load = startChild('./load.ts');
+    const writers = startChild('./writers.ts');
+    try {
+      const prepared = await prepareVerifying(server, keyCount);
+      const { token, keys } = prepared;
+      const port = Number(new URL(server.url).port);
+      const writing = { port, token: await writingToken(prepared), users: await usersToChange(prepared) };
+      const verifying = () => loadRound(load, { port, token, keys, connections, ms: roundMs }, server.pid);
+      const ask = <Answer>(what: Writers) => writers.ask<Answer>(what);
+      const whileWriting = async (): Promise<Sample> => {
+        await ask({ start: writing });
+        const sample = await verifying();
+        const written = await ask<Written>('stop');
+        if ('failed' in written) throw new Error(written.failed);
+        return { ...sample, more: { ...sample.more, writes: (written.answers * 1000) / written.ms } };
+      };
+      const pairs = await alternate({ baseline: verifying, product: whileWriting }, rounds, tell);
+      const writes = pairs.map(({ product }) => product.more!.writes!).sort((a, b) => a - b);
+      return [
+        compared('p99 of a verification', 'ms', pairs, ({ more }) => more!['p99 ms']!, { atMost: 3, ofBaseline: true }),
+        compared('verifications', 'requests/s', pairs, ({ rate }) => rate, null),
+        {
+          what: 'changes meanwhile',
+          unit: 'requests/s',
+          value: writes[writes.length >> 1]!,
+          baseline: null,
+          goal: null,
+        },
+      ];
+    } finally {
+      await Promise.all([load.close(), writers.close(), server.stop()]);
+    }
+  },
+};
+
+const writingToken = async ({ admin }: Prepared): Promise<string> => {
+  const made = await admin.post('/v1/admin/service-tokens', { name: 'directory', permissions: ['users:write'] });
+  return expectStatus(made, 201).body.token;
+};
+
+const usersToChange = ({ admin }: Prepared): Promise<readonly string[]> =>
+  Promise.all(
+    Array.from({ length: writerCount }, async (_, n) => {
+      const made = await admin.post('/v1/admin/users', {
+        email: `colleague${n}@example.com`,
+        externalProvider: 'example',
+        roles: ['member'],
+      });
+      return expectStatus(made, 201).body.id as string;
+    }),
+  );
