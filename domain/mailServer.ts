@@ -36,13 +36,26 @@ const isHost = (text: string): boolean =>
 
 const isPlain = (text: string): boolean => !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(text);
 
-export const mailServerErrors = ({ host, port, username, from }: MailServer): readonly FieldError[] => {
+/** This very machine: what goes there goes over no wire. */
+export const isLoopback = (host: string): boolean =>
+  /^localhost$/i.test(host) || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+
+/** Signing in there would send the password over the network as it is. */
+export const showsPassword = ({ host, security }: Pick<MailServer, 'host' | 'security'>): boolean =>
+  security === 'none' && !isLoopback(host);
+
+export const mailServerErrors = ({ host, port, security, username, from }: MailServer): readonly FieldError[] => {
   const errors: FieldError[] = [];
   if (!isHost(host)) errors.push({ field: '/host', detail: 'A host name or address, without brackets.' });
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
     errors.push({ field: '/port', detail: 'A port, 1 to 65535.' });
   if (username !== null && (username === '' || username.length > 255 || !isPlain(username)))
     errors.push({ field: '/username', detail: '1 to 255 characters, or null.' });
+  else if (username !== null && showsPassword({ host, security }))
+    errors.push({
+      field: '/security',
+      detail: 'starttls or tls: a password goes over no network unencrypted.',
+    });
   if (senderOf(from) === null)
     errors.push({
       field: '/from',

@@ -260,11 +260,13 @@ const without = (twoFactor: TwoFactor, codeHash: string | null): TwoFactor => ({
   recoveryCodeHashes: twoFactor.recoveryCodeHashes.filter((hash) => hash !== codeHash),
 });
 
-/** Notices that went to the address they sign in with go on doing so. */
+/** Notices that went to the address they sign in with go on doing so; one that becomes it waits for no link any more. */
 const moveAddress = (user: User, email: string | null, claim: string): void => {
   const { notifications } = user;
   if (notifications !== null && notifications.email !== null && notifications.email === user.email)
     user.notifications = { ...notifications, email };
+  else if (notifications !== null && email !== null && notifications.email === email)
+    user.notifications = { ...notifications, verified: true };
   user.email = email;
   user.claim = claim;
 };

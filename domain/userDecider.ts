@@ -59,7 +59,7 @@ const decide = (command: UserCommand, user: User | null): Decision<UserEvent> =>
 /** One user: who they are, how they sign in, and whether they are still there. Null before the first event. */
 export const user: Decider<User | null, UserCommand, UserEvent> = {
   name: 'user',
-  foldVersion: 1,
+  foldVersion: 2,
   initialState: () => null,
   decide,
   evolve: evolveUser,

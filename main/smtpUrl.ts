@@ -1,10 +1,7 @@
 import type { MailAccess } from '../commands/ports/mailer.ts';
-import { mailServerErrors } from '../domain/mailServer.ts';
+import { isLoopback, mailServerErrors } from '../domain/mailServer.ts';
 
 const securities = ['none', 'starttls', 'tls'] as const;
-
-const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 
 /**
  * `smtp://user:password@host:port?from=…&security=…`, or `smtps://` for TLS from the start. Without `security`, smtp means

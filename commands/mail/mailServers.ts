@@ -1,6 +1,6 @@
 import { isRejection, type Rejection, reject } from '../../domain/decider.ts';
 import { type MailServer, policyStream } from '../../domain/keyPolicy.ts';
-import { type MailServerSetting, mailServer } from '../../domain/mailServer.ts';
+import { type MailServerSetting, mailServer, showsPassword } from '../../domain/mailServer.ts';
 import type { Command } from '../command.ts';
 import type { MailAccess } from '../ports/mailer.ts';
 import type { Vault } from '../ports/vault.ts';
@@ -42,7 +42,9 @@ export const createMailServers = (deps: {
       const { server, changed } = await deps.load();
       if (server === null || changed === null) return null;
       if (known?.revision !== changed.revision) {
-        const password = (await deps.passwords.get(changed.eventId))?.value.password ?? null;
+        const kept = (await deps.passwords.get(changed.eventId))?.value.password ?? null;
+        // Refused since, but an older release may have stored it so.
+        const password = showsPassword(server) ? null : kept;
         known = { access: { ...server, password }, source: 'stored', revision: changed.revision };
       }
       return known;

@@ -33,7 +33,7 @@ export const grantIfAsked = async (
 
 // An invitation that was never taken up, or an account that was turned off as it was being granted, administers nothing:
 // as the only one left it would lock everybody out.
-const anotherRemains = async (run: Run, userId: UserId, { administrators }: Roles): Promise<boolean> => {
+const anotherRemains = async (run: Pick<Run, 'load'>, userId: UserId, { administrators }: Roles): Promise<boolean> => {
   for (const id of administrators) {
     if (id === userId) continue;
     const { state } = await run.load(user, userStream(id));
@@ -43,7 +43,7 @@ const anotherRemains = async (run: Run, userId: UserId, { administrators }: Role
 };
 
 /** `last-administrator` where nobody who can act would be left. */
-export const wouldBeLast = async (run: Run, userId: UserId, state: Roles): Promise<Rejection | null> => {
+export const wouldBeLast = async (run: Pick<Run, 'load'>, userId: UserId, state: Roles): Promise<Rejection | null> => {
   if (!isAdministrator(userId, state)) return null;
   return (await anotherRemains(run, userId, state)) ? null : reject('last-administrator');
 };

@@ -65,6 +65,23 @@ s('refuses what no server can be', () => {
     given().when(change({ host })).then(changed({ host }));
 });
 
+s('nobody signs in over the network without encryption: the password would be read on the way', () => {
+  given()
+    .when(change({ security: 'none' }))
+    .thenRejected('validation-failed');
+  given()
+    .when(change({ security: 'none', username: null }))
+    .then(changed({ security: 'none', username: null }));
+  for (const host of ['localhost', 'Localhost', '127.0.0.1', '127.1.2.3', '::1'])
+    given()
+      .when(change({ host, security: 'none' }))
+      .then(changed({ host, security: 'none' }));
+  for (const host of ['127.example.com', 'localhost.example.com', '::2', '10.0.0.1', '127.1'])
+    given()
+      .when(change({ host, security: 'none' }))
+      .thenRejected('validation-failed');
+});
+
 s('reads whom mails come from', () => {
   assert.equal(senderOf('a@example.com'), { name: '', address: 'a@example.com' });
   assert.equal(senderOf(' "Key, Ledger"  <a@example.com> '), { name: 'Key, Ledger', address: 'a@example.com' });

@@ -548,6 +548,39 @@ details('notices follow the address they sign in with, and no other', () => {
   assert.is(stateAfter(registered(), other, moved).notifications?.email, 'notices@example.com');
 });
 
+details(
+  'a notice address that becomes the one they sign in with waits for no link, and follows it from then on',
+  () => {
+    const pending = notifications('notices@example.com', false, false);
+    const becomes = emailChanged('notices@example.com', 'claim-b', 'claim-a');
+    assert.equal(notificationsOf(stateAfter(registered(), pending, becomes)), {
+      email: 'notices@example.com',
+      enabled: false,
+      verified: true,
+    });
+    given(registered(), pending, becomes)
+      .when({ type: 'ConfirmNotificationAddress', email: 'notices@example.com' })
+      .then();
+    const moved = [registered(), pending, becomes, emailChanged('c@example.com', 'claim-c', 'claim-b')];
+    assert.equal(notificationsOf(stateAfter(...moved)), { email: 'c@example.com', enabled: false, verified: true });
+    given(...moved)
+      .when({ type: 'ConfirmNotificationAddress', email: 'notices@example.com' })
+      .thenRejected('conflict');
+  },
+);
+
+details('a notice address that waits for its link waits on where another one becomes theirs to sign in with', () => {
+  const pending = notifications('notices@example.com', true, false);
+  const other = emailChanged('b@example.com', 'claim-b', 'claim-a');
+  assert.equal(notificationsOf(stateAfter(registered(), pending, other)), {
+    email: 'notices@example.com',
+    enabled: true,
+    verified: false,
+  });
+  const off = notifications(null, false, false);
+  assert.equal(notificationsOf(stateAfter(registered(), off, other)), { email: null, enabled: false, verified: false });
+});
+
 details('assigns roles, groups and organizations: all of them, each once, sorted, without admin', () => {
   given(registered())
     .when({ type: 'AssignRoles', roles: ['member', 'auditor', 'admin', 'member'] })

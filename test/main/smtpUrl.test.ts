@@ -62,6 +62,7 @@ s('what is wrong is told by the name of its part, never by the value', () => {
     'smtp://user:secret@mail.example.com#x',
     'smtp://user:%zz@mail.example.com',
     'smtp://user:secret@mail.example.com:0',
+    'smtp://user:secret@mail.example.com?security=none',
   ]) {
     const wrong = readSmtpUrl(text, null);
     assert.type(wrong, 'string', text);

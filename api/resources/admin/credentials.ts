@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { Identity } from '../../../commands/signIn/identity.ts';
 import type { PasswordResetCommands } from '../../../commands/signIn/passwordReset.ts';
 import type { TwoFactorCommands } from '../../../commands/signIn/twoFactor.ts';
 import type { AccountCommands } from '../../../commands/users/account.ts';
@@ -7,13 +6,12 @@ import { isRejection } from '../../../domain/decider.ts';
 import { type Route, route } from '../../route.ts';
 import { freeText, id, idParams } from '../../schemas/common.ts';
 import { userSchema } from '../../schemas/user.ts';
-import { type AdminUsersContext, answerUser, requireUser } from './users.ts';
+import { type AdminUsersContext, answerUser, confirmOwn, requireUser } from './users.ts';
 
 export type AdminCredentialsContext = Omit<AdminUsersContext, 'commands'> & {
   readonly commands: Pick<TwoFactorCommands, 'resetTwoFactor'> &
     Pick<PasswordResetCommands, 'sendPasswordReset'> &
     Pick<AccountCommands, 'endSession'>;
-  readonly identity: Pick<Identity, 'confirm'>;
 };
 
 const tag = 'Administration of users';
@@ -42,11 +40,8 @@ const resetTwoFactor = (context: AdminCredentialsContext) =>
       const userId = params.id;
       await requireUser(context, caller, userId);
       const request = command();
-      // By this way, too, nobody turns their own off with a session alone: it may have been left open, or stolen.
-      if (caller.kind === 'session' && caller.userId === userId) {
-        const unconfirmed = await context.identity.confirm(caller, undefined, request);
-        if (unconfirmed !== null) return unconfirmed;
-      }
+      const unconfirmed = await confirmOwn(context, caller, userId, request);
+      if (unconfirmed !== null) return unconfirmed;
       const input = { userId, reason: body.reason?.trim() || null };
       const outcome = await context.execute(context.commands.resetTwoFactor, input, request);
       if (isRejection(outcome)) return outcome;

@@ -4,8 +4,11 @@ import type { Mails } from '../../../commands/mail/mail.ts';
 import type { Fold } from '../../../domain/decider.ts';
 import { isRejection } from '../../../domain/decider.ts';
 import { emailNormalForm } from '../../../domain/emailAddress.ts';
+import { administratorRole, effectiveRights, roles, rolesStream } from '../../../domain/roles.ts';
 import { userStream } from '../../../domain/user.ts';
 import { user } from '../../../domain/userDecider.ts';
+import { requireHolding } from '../../holding.ts';
+import type { Machine, Person } from '../../principal.ts';
 import { Refusal } from '../../refusal.ts';
 import { type Answer, type Route, route } from '../../route.ts';
 
@@ -58,6 +61,16 @@ const answerServer = async ({ mails }: MailServerContext, answer: Omit<Answer, '
   return { ...answer, status: 200, etag: set.revision ?? 'environment', body };
 };
 
+/**
+ * Whoever runs the mail server reads the links that set passwords, those of administrators too, of whom there always is
+ * one. So setting it takes what an administrator holds.
+ * @throws Refusal forbidden
+ */
+const requireEverything = async ({ load }: MailServerContext, caller: Person | Machine): Promise<void> => {
+  const { state } = await load(roles, rolesStream);
+  requireHolding(caller, effectiveRights([administratorRole], state));
+};
+
 const read = (context: MailServerContext) =>
   route({
     method: 'GET',
@@ -74,7 +87,8 @@ const set = (context: MailServerContext) =>
   route({
     method: 'PUT',
     path: '/v1/admin/mail-server',
-    summary: 'Set the server that mails go through',
+    summary:
+      'Set the server that mails go through. It takes every permission and scope: mails carry links that set passwords',
     tag,
     access: ['mail:write'],
     body: change,
@@ -84,9 +98,10 @@ const set = (context: MailServerContext) =>
       stream: 'policy',
       events: ['MailServerChanged'],
       message: 'none',
-      rejections: ['validation-failed', 'set-by-environment', 'revision-mismatch'],
+      rejections: ['forbidden', 'validation-failed', 'set-by-environment', 'revision-mismatch'],
     },
-    handle: async ({ body, command }) => {
+    handle: async ({ caller, body, command }) => {
+      await requireEverything(context, caller);
       const { password, source: _source, ...server } = body;
       const outcome = await context.execute(context.mails.commands.changeMailServer, { server, password }, command());
       if (isRejection(outcome)) return outcome;

@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import type { Execute } from '../../../commands/command.ts';
+import type { Execute, Request } from '../../../commands/command.ts';
 import type { PasswordHasher } from '../../../commands/environment.ts';
+import type { Identity } from '../../../commands/signIn/identity.ts';
 import type { Sessions } from '../../../commands/signIn/sessions.ts';
+import { wouldBeLast } from '../../../commands/users/administrators.ts';
 import type { EditUserInput } from '../../../commands/users/editUser.ts';
 import type { UserCommands } from '../../../commands/users/users.ts';
 import { isRejection, type Rejection, reject } from '../../../domain/decider.ts';
@@ -33,6 +35,7 @@ export type AdminUsersContext = ListingContext &
     readonly execute: Execute;
     readonly commands: Pick<UserCommands, 'registerUser' | 'editUser' | 'reactivateUser' | 'endAllSessions' | Ending>;
     readonly sessions: Pick<Sessions, 'list' | 'endAll'>;
+    readonly identity: Pick<Identity, 'confirm'>;
     readonly hasher: Pick<PasswordHasher, 'hash'>;
     /** @param password NFC and in lower case */
     readonly isCommonPassword: (password: string) => boolean;
@@ -70,6 +73,18 @@ export const requireUser = async (
   requireHolding(caller, rightsOfUser(found, granted), effectiveRights(assigned, granted));
   return found;
 };
+
+/**
+ * What takes a password of one's own account takes it by an administrator's call, too: a session alone may have been left
+ * open, or stolen. Null: it was shown lately, or the account is another's.
+ */
+export const confirmOwn = async (
+  { identity }: Pick<AdminUsersContext, 'identity'>,
+  caller: Person | Machine,
+  userId: UserId,
+  request: Request,
+): Promise<Rejection | null> =>
+  caller.kind === 'session' && caller.userId === userId ? identity.confirm(caller, undefined, request) : null;
 
 const listQuery = z.strictObject({
   ...paging,
@@ -286,18 +301,20 @@ const endings = {
   delete: {
     name: 'deleteUser',
     status: 204,
-    summary: 'Delete somebody: every key and session of theirs ends at once, their address is free',
+    summary:
+      'Delete somebody: every key and session of theirs ends at once, their address is free. Yourself only once you showed again that it is you',
     command: 'DeleteUser',
     event: 'UserDeleted',
-    rejections: [],
+    rejections: ['reauthentication-required'],
   },
   erase: {
     name: 'eraseUser',
     status: 200,
-    summary: 'Delete somebody and destroy what is personal of them, in the history too; nobody brings it back',
+    summary:
+      'Delete somebody and destroy what is personal of them, in the history too; nobody brings it back. Yourself only once you showed again that it is you',
     command: 'EraseUser',
     event: 'UserErased',
-    rejections: [],
+    rejections: ['reauthentication-required'],
   },
 } as const satisfies {
   [path: string]: Pick<CommandRow, 'command' | 'rejections'> & {
@@ -329,8 +346,13 @@ const ending = (context: AdminUsersContext, path: keyof typeof endings) => {
     handle: async ({ caller, params, body, command }) => {
       const userId = params.id;
       await requireUser(context, caller, userId);
+      const request = command();
+      const unconfirmed = path === 'deactivate' ? null : await confirmOwn(context, caller, userId, request);
+      // Nobody is asked to prove who they are for what is refused whoever they are.
+      if (unconfirmed !== null)
+        return (await wouldBeLast(context, userId, (await context.load(roles, rolesStream)).state)) ?? unconfirmed;
       const input = { userId, reason: body.reason?.trim() || null };
-      const outcome = await context.execute(context.commands[name], input, command());
+      const outcome = await context.execute(context.commands[name], input, request);
       if (isRejection(outcome)) return outcome;
       const { position, replayed } = outcome;
       return status === 204

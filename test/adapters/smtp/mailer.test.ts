@@ -180,6 +180,24 @@ s('demands encryption where it is asked for', async () => {
   assert.equal(box.received, []);
 });
 
+s('signs in nowhere before it is encrypted, whatever the server offers', async () => {
+  const lines: string[] = [];
+  for (const offered of ['250 AUTH PLAIN LOGIN', '250-STARTTLS\r\n250 AUTH PLAIN LOGIN']) {
+    const server = await startRudeServer((asked) => {
+      lines.push(asked);
+      if (asked.startsWith('EHLO')) return `250-here\r\n${offered}`;
+      return asked === 'STARTTLS' ? '454 not now' : politely(asked);
+    });
+    const delivery = await sent({ ...server.access, security: 'starttls', username: 'keyledger', password: 'secret' });
+    await server.close();
+    assert.is(!delivery.accepted && delivery.blame, 'server');
+  }
+  assert.equal(
+    lines.filter((line) => /^(AUTH|MAIL|RCPT|DATA)/.test(line) || line.includes('secret')),
+    [],
+  );
+});
+
 s('gives up a server that says nothing when it is told to', async () => {
   for (const silentAt of ['CONNECT', 'MAIL FROM', 'DATA END']) {
     const stop = new AbortController();

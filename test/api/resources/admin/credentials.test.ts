@@ -58,6 +58,20 @@ s('nobody turns off their own by a session alone', async ({ app }) => {
   assert.equal([done.status, done.body.twoFactor], [200, false]);
 });
 
+for (const path of ['delete', 'erase'] as const)
+  s(`nobody ${path}s their own account by a session alone`, async ({ app }) => {
+    const ada = await personWith(app, ['admin']);
+    const end = (of: Signed) => ada.client.post(`/v1/admin/users/${of.id}/${path}`);
+    const before = await written(app);
+    assert.equal(answered(await end(ada)), [403, 'reauthentication-required']);
+    assert.is(await written(app), before);
+    const ben = await personWith(app, ['member']);
+    assert.ok((await end(ben)).status < 300, 'somebody else’s');
+    expectStatus(await ada.client.post('/v1/session/reauthenticate', { password: goodPassword }), 204);
+    assert.ok((await end(ada)).status < 300);
+    assert.equal(answered(await ada.client.get('/v1/me')), [401, 'unauthenticated']);
+  });
+
 s('all · administrators: have somebody set a new password, whose old one works until then', async ({ app, admin }) => {
   const ada = await personWith(app, ['member']);
   const before = await written(app);

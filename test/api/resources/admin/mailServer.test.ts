@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert';
 import type { UserId } from '../../../../domain/ids.ts';
+import { permissions } from '../../../../domain/permissions.ts';
 import { type Client, expectStatus } from '../../../support/client.ts';
 import { createMailBed, memoryServer } from '../../../support/mailBed.ts';
 import { suite } from '../../../support/suite.ts';
@@ -129,6 +130,56 @@ s('only whoever may set it sees it', async ({ app }) => {
     await member.post(`${path}/test`, { to: 'a@example.com' }),
   ])
     assert.is(code(response), '403 forbidden');
+});
+
+s('setting it takes what an administrator holds: mails carry the links that set their passwords', async ({ app }) => {
+  const holding = async (permissions: readonly string[], scopes: readonly string[]) => {
+    const name = `role-${permissions.length}-${scopes.length}`;
+    await app.run(app.commands.defineRole, { name, permissions, scopes });
+    return app.as(await app.register({ email: `${name}@example.com`, roles: [name] }));
+  };
+  const own = await holding(['mail:write'], ['*:*']);
+  const before = (await app.store.readAll(null, 1000)).events.length;
+  const refused = await own.put(path, server);
+  assert.is(code(refused), '403 forbidden');
+  assert.ok(refused.body.params.permissions.includes('users:write'));
+  assert.is(code(await own.get(path)), '404 not-found', 'it may be looked at');
+  assert.is((await app.store.readAll(null, 1000)).events.length, before);
+
+  const allButScopes = await holding(permissions, []);
+  const short = await allButScopes.put(path, server);
+  assert.equal([code(short), short.body.params], ['403 forbidden', { permissions: [], scopes: ['*:*'] }]);
+  const everything = await holding(permissions, ['*:*']);
+  expectStatus(await everything.put(path, server), 200);
+  assert.is(code(await own.put(path, { ...server, from: 'eve@example.com' })), '403 forbidden');
+  assert.is(code(await own.put(path, server)), '403 forbidden');
+  expectStatus(await own.post(`${path}/test`, { to: 'ada@example.com' }), 200);
+});
+
+s('a machine sets it only with every permission that a token can hold, and for every application', async ({ app }) => {
+  const all = permissions.filter((name) => name !== 'api-keys:use');
+  const machine = async (held: readonly string[], applications: readonly string[] | null) => {
+    const input = { name: 'machine', permissions: held, applications, expiresAt: null };
+    const made = await app.execute(app.commands.createServiceToken, input, app.bed.request());
+    return app.withToken((made as { secret: { text: string } }).secret.text);
+  };
+  assert.is(code(await (await machine(['mail:write'], null)).put(path, server)), '403 forbidden');
+  assert.is(code(await (await machine(all, ['billing'])).put(path, server)), '403 forbidden');
+  expectStatus(await (await machine(all, null)).put(path, server), 200);
+});
+
+s('nobody signs in to it over the network without encryption', async ({ app, admin }) => {
+  const open = { ...server, security: 'none', password: 'secret' };
+  const refused = await admin.put(path, open);
+  assert.is(code(refused), '400 validation-failed');
+  assert.equal(
+    refused.body.errors.map(({ pointer }: { pointer: string }) => pointer),
+    ['/security'],
+  );
+  assert.not.match(JSON.stringify(refused.body), /secret/);
+  expectStatus(await admin.put(path, { ...open, username: null, password: null }), 200);
+  expectStatus(await admin.put(path, { ...open, host: '127.0.0.1' }), 200);
+  assert.is(await password(app), 'secret');
 });
 
 s('all · notices: a mail server that the environment set can be seen, and not changed', async () => {
