@@ -1,19 +1,25 @@
 import { EventStoreDBClient } from '@eventstore/db-client';
 import { withoutCredentials } from './connectionString.ts';
+import { type Credentials, type Sockets, socketsOf } from './sockets.ts';
 
 /** What the package has of a gRPC channel. */
-type Channel = { readonly close: () => void };
+type Channel = { readonly close: () => void; readonly internalChannel: { readonly credentials: Credentials } };
 
 /** What is put right in here; properties of every client, none of the package's prototypes. */
 type Inside = {
   createChannel: () => Promise<Channel>;
+  /** Looks for the cluster's leader, where it has to. */
+  resolveUri: () => Promise<string>;
   handleError: (stub: unknown, error: Error) => Promise<void>;
 };
 
 export type Client = {
   readonly db: EventStoreDBClient;
-  /** What runs on it goes on to its end, nothing new begins, and then its connection is closed. */
-  readonly retire: () => void;
+  /**
+   * Nothing new begins, what runs on it has so many milliseconds to come to its end, and then its connection is closed,
+   * be it one on which the server says nothing.
+   */
+  readonly retire: (graceMs: number) => void;
 };
 
 const opened = (connectionString: string): EventStoreDBClient => {
@@ -28,12 +34,25 @@ const opened = (connectionString: string): EventStoreDBClient => {
 export const newClient = (connectionString: string, count: number): Client => {
   const db = opened(apart(connectionString, count % 1_000));
   const inside = db as unknown as Inside;
-  const { createChannel, handleError } = inside;
+  const { createChannel, handleError, resolveUri } = inside;
   let channel: Channel | null = null;
+  let sockets: Promise<Sockets> | null = null;
   let retired = false;
+
+  /** The client keeps its credentials to itself, and looks for a leader with them before it has any channel. */
+  const allSockets = async (): Promise<Sockets> => {
+    inside.resolveUri = async () => 'localhost:1';
+    const making = createChannel();
+    inside.resolveUri = resolveUri;
+    const nowhere = await making;
+    nowhere.close();
+    return socketsOf(nowhere.internalChannel.credentials);
+  };
 
   // The package never closes its last one.
   inside.createChannel = async () => {
+    sockets ??= allSockets();
+    await sockets;
     if (retired) throw new Error('the connection was given up');
     const made = await createChannel();
     channel = made;
@@ -49,9 +68,10 @@ export const newClient = (connectionString: string, count: number): Client => {
 
   return {
     db,
-    retire: () => {
+    retire: (graceMs) => {
       retired = true;
       channel?.close();
+      void sockets?.then(({ giveUp }) => giveUp(graceMs));
     },
   };
 };

@@ -30,7 +30,7 @@ export const openConnection = (connectionString: string, time: Time, patience: P
 
   /** Whoever waits for an answer on it still gets it. */
   const retire = ({ client, appends }: Link): void => {
-    client.retire();
+    client.retire(patience.call);
     appends?.then(
       (open) => open.finish(),
       () => {}, // It never began.
@@ -98,7 +98,7 @@ export const openConnection = (connectionString: string, time: Time, patience: P
         (appends) => appends.end(),
         () => {}, // It never began.
       );
-      link.client.retire();
+      link.client.retire(patience.call);
       await within(time, patience.call, link.client.db.dispose(), () => {}).catch(() => {});
     },
   };

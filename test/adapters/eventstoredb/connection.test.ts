@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import * as assert from 'uvu/assert';
 import { openConnection } from '../../../adapters/eventstoredb/connection.ts';
 import { systemScheduler } from '../../../adapters/node/scheduler.ts';
@@ -7,6 +9,7 @@ import { systemClock } from '../../../adapters/node/systemClock.ts';
 import { eventually } from '../../support/eventually.ts';
 import { createManualTime } from '../../support/manualTime.ts';
 import { suite } from '../../support/suite.ts';
+import { startTcpProxy } from '../../support/tcpProxy.ts';
 import { events, newStream } from '../events.ts';
 import { createBed, failureOf, idsAt, openStore } from './parts.ts';
 
@@ -80,6 +83,60 @@ test('replaced a thousand times leave one call for appends, and every answer com
     assert.is((await first).result, 'appended');
   }
   await eventually(() => server.connections() <= 1);
+});
+
+/** How many connections this process has open to a port. */
+const countingSocketsTo = (port: number): (() => number) => {
+  const sockets = new Set<Socket>();
+  const opened = (message: unknown) => {
+    sockets.add((message as { readonly socket: Socket }).socket);
+  };
+  subscribe('net.client.socket', opened);
+  ends.push(() => unsubscribe('net.client.socket', opened));
+  return () => [...sockets].filter(({ destroyed, remotePort }) => !destroyed && remotePort === port).length;
+};
+
+const ways = {
+  'a server': ['esdb', 'tls=false'],
+  'a server with TLS': ['esdb', 'tls=true'],
+  'a cluster': ['esdb+discover', 'tls=false&maxDiscoverAttempts=2&gossipTimeout=1'],
+} as const;
+
+for (const [whom, [scheme, parameters]] of Object.entries(ways)) {
+  test(`leave no socket behind, however often ${whom} takes them and says nothing`, async () => {
+    const server = await serve();
+    const proxy = await startTcpProxy(server.port);
+    ends.push(proxy.close);
+    const sockets = countingSocketsTo(proxy.port);
+    const connectionString = `${scheme}://localhost:${proxy.port}?${parameters}`;
+    const store = open({ connectionString }, { patience: { call: 40, append: 0, read: 0 } });
+    proxy.hold();
+    let most = 0;
+    for (let n = 0; n < 20; n += 1) {
+      const calls = [store.readAll(null, 1), store.append(newStream(), 'no-stream', events(1))];
+      for (const { status } of await Promise.allSettled(calls)) assert.is(status, 'rejected');
+      most = Math.max(most, sockets());
+    }
+    assert.ok(most > 0);
+    await eventually(() => sockets() <= 1);
+    await store.close();
+    await eventually(() => sockets() === 0);
+  });
+}
+
+test('over which everything was said, and which then fall silent, leave no socket behind', async () => {
+  const server = await serve();
+  const proxy = await startTcpProxy(server.port);
+  ends.push(proxy.close);
+  const sockets = countingSocketsTo(proxy.port);
+  const connectionString = `esdb://127.0.0.1:${proxy.port}?tls=false`;
+  const store = open({ connectionString }, { patience: { call: 100, append: 2_000, read: 2_000 } });
+  for (let n = 0; n < 10; n += 1) {
+    assert.ok((await store.append(newStream(), 'no-stream', events(1))).appended);
+    assert.ok(sockets() > 0);
+    proxy.strand();
+  }
+  await eventually(() => sockets() <= 1);
 });
 
 test('closed, it gives no client', async () => {

@@ -8,7 +8,7 @@ const test = suite('EventStoreDB: connection strings');
 
 const problemOf = (text: string): string => {
   try {
-    newClient(checkedConnectionString(text), 0).retire();
+    newClient(checkedConnectionString(text), 0).retire(0);
   } catch (error) {
     return (error as Error).message;
   }
@@ -88,7 +88,7 @@ test('are used by the client, or what is said of them holds no password', async 
     fc.property(likely, ([start, pieces]) => {
       const text = start + pieces.join('');
       try {
-        newClient(checkedConnectionString(text), 0).retire();
+        newClient(checkedConnectionString(text), 0).retire(0);
       } catch (error) {
         const { message, cause } = error as Error;
         assert.not.ok(message.includes(secret), message);
