@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { addressRanges } from '../adapters/node/addressRanges.ts';
 import { isCommonPassword } from '../adapters/node/commonPasswords.ts';
 import { oneTimeCodes } from '../adapters/node/oneTimeCodes.ts';
 import { isPhoneNumber } from '../adapters/node/phoneNumbers.ts';
+import { createRequestIds } from '../adapters/node/requestIds.ts';
 import { sharpImages } from '../adapters/sharp/images.ts';
 import { createApp } from '../api/app.ts';
 import { cookiesFor } from '../api/cookies.ts';
@@ -54,7 +54,7 @@ export const wireHttp = (
   const { stores, log, now, reader, codec, folds, boxes, purposeKeys, execute, listReader } = inside;
   const { vault, store } = stores;
   const { clock, crypto, scheduler } = environment;
-  const newRequestId = () => randomUUID();
+  const newRequestId = createRequestIds();
   const unexpected = (error: unknown, requestId: string) => log.error({ err: error, requestId }, 'a request failed');
 
   const shared = { ...environment, vault, boxes, purposeKeys, store };
@@ -130,7 +130,7 @@ export const wireHttp = (
     acknowledgements,
     workers,
     version: version(),
-    metrics: [answers.metric],
+    metrics: [answers.metric, ...inside.mails.metrics],
     sha256: crypto.sha256,
     sha256Hex: (text: string) => toHex(crypto.sha256(text)),
     secrets: inside.secrets,

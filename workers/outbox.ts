@@ -13,6 +13,9 @@ import { senderOf } from '../domain/mailServer.ts';
 import type { User } from '../domain/user.ts';
 import { either, type Worker, type WorkerParts, worker } from './worker.ts';
 
+/** What became of a mail in the end. */
+export type MailOutcome = 'sent' | 'dropped' | 'given-up';
+
 export type OutboxParts = WorkerParts & {
   readonly vault: Pick<Vault, 'lease' | 'releaseLease'>;
   readonly table: OutboxTable;
@@ -39,6 +42,8 @@ export type OutboxParts = WorkerParts & {
   readonly publicUrl: () => string;
   /** Of this run of this process. */
   readonly processId: string;
+  /** Told what this process made of a mail, to be counted. */
+  readonly told?: (outcome: MailOutcome, template: string) => void;
 };
 
 const name = 'outbox';
@@ -118,7 +123,9 @@ export const outboxWorker = (parts: OutboxParts): Worker => {
 
   const bury = async (mail: Held, row: OutboxRow, reason: string) => {
     const expiresAt = clock.now() + keptMs;
-    await write({ ...mail, expiresAt }, { ...row, nextAt: null, lastError: addressless(reason) }, 'dead', mail.version);
+    const given = { ...row, nextAt: null, lastError: addressless(reason) };
+    if ((await write({ ...mail, expiresAt }, given, 'dead', mail.version)) === null) return;
+    parts.told?.('given-up', row.template);
     log.warn({ worker: name, mail: mail.id, template: row.template, attempts: row.attempts }, 'a mail was given up');
   };
 
@@ -135,7 +142,7 @@ export const outboxWorker = (parts: OutboxParts): Worker => {
         category: categoryOf({ template, row }),
         queuedAt: row.queuedAt,
       });
-    await settle(mail, row, 'sent', version);
+    if ((await settle(mail, row, 'sent', version)) !== null) parts.told?.('sent', row.template);
   };
 
   /** Under the deadline: a server that trickles is not waited for. */
@@ -177,7 +184,7 @@ export const outboxWorker = (parts: OutboxParts): Worker => {
     const to = user && recipientOf(template.audience, user, row.address);
     const holds = to !== null && (await parts.stillHolds({ template: row.template, userId: person, row }));
     if (user === null || to === null || !holds) {
-      await settle(mail, row, 'dropped', mail.version);
+      if ((await settle(mail, row, 'dropped', mail.version)) !== null) parts.told?.('dropped', row.template);
       return;
     }
     const now = clock.now();

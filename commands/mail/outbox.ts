@@ -104,6 +104,8 @@ export const createOutbox = (deps: { table: OutboxTable; clock: Clock }): Outbox
 
 /** What operators do with mails that were given up. */
 export type MailQueue = {
+  /** How many there are. @param most counted no further */
+  readonly givenUp: (most: number) => Promise<number>;
   /** It is tried again, for as long as a new one. @returns whether there was such a mail */
   readonly retry: (id: string) => Promise<boolean>;
   /** @returns whether there was such a mail */
@@ -116,6 +118,8 @@ export const createMailQueue = (deps: { table: OutboxTable; clock: Clock }): Mai
     return row?.ref === ('dead' satisfies MailStatus) ? row : null;
   };
   return {
+    givenUp: async (most) =>
+      (await deps.table.find({ ref: 'dead' satisfies MailStatus }, { after: null, limit: most })).rows.length,
     retry: async (id) => {
       const row = await dead(id);
       if (row === null) return false;

@@ -13,7 +13,8 @@ import { isRejection } from '../../domain/decider.ts';
 import type { UserId } from '../../domain/ids.ts';
 import { userStream } from '../../domain/user.ts';
 import { user } from '../../domain/userDecider.ts';
-import { outboxWorker } from '../../workers/outbox.ts';
+import { type OutboxParts, outboxWorker } from '../../workers/outbox.ts';
+import type { WorkerLog } from '../../workers/worker.ts';
 import { createAccounts } from './accounts.ts';
 import { type Bed, createBed, seededRandomness } from './commandBed.ts';
 import { quiet } from './listsBed.ts';
@@ -67,14 +68,20 @@ export const createMailBed = (options: { readonly access?: MailAccess | null; re
   /** One process that sends. */
   const sender = (
     mailer: Mailer,
-    own: { readonly vault?: Vault; readonly scheduler?: Scheduler; readonly dies?: (mailId: string) => void } = {},
+    own: {
+      readonly vault?: Vault;
+      readonly scheduler?: Scheduler;
+      readonly dies?: (mailId: string) => void;
+      readonly log?: WorkerLog;
+    } & Pick<OutboxParts, 'told'> = {},
   ) => {
     processes += 1;
     const mails = mailsWith(mailer, own);
     const worker = outboxWorker({
       clock: bed.clock,
       scheduler: own.scheduler ?? eager,
-      log: quiet,
+      log: own.log ?? quiet,
+      ...(own.told && { told: own.told }),
       ...mails,
       vault: own.vault ?? bed.vault,
       userOf,

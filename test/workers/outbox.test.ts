@@ -3,6 +3,7 @@ import { createMemoryMailer } from '../../adapters/memory/mailer.ts';
 import { createSmtpMailer } from '../../adapters/smtp/mailer.ts';
 import type { Delivery } from '../../commands/ports/mailer.ts';
 import { instant } from '../../domain/instant.ts';
+import { quiet } from '../support/listsBed.ts';
 import { createMailBed, eager } from '../support/mailBed.ts';
 import { politely, startMailbox, startRudeServer } from '../support/mailbox.ts';
 import { suite } from '../support/suite.ts';
@@ -375,6 +376,33 @@ s('what nobody took in three days is given up, without a mail server too', async
   await bed.queue(ada, 'notice:1');
   bed.bed.clock.advance(73 * hour);
   await runUntil([bed.sender(bed.mailer).worker], async () => (await bed.statusOf('notice:1')) === 'dead');
+});
+
+s('tells what became of each mail, and logs what was given up: which, never whose or what it said', async () => {
+  const answers: Delivery[] = [
+    { accepted: true, response: '250 taken' },
+    refusing({ blame: 'mail', permanent: true, response: '550 no <ada@example.com> here' }),
+  ];
+  const bed = createMailBed();
+  const [ada, ben] = [await bed.register({ email: 'ada@example.com' }), await bed.register({ email: 'b@example.com' })];
+  await bed.queue(ada, 'notice:1');
+  await bed.queue(ada, 'notice:2');
+  await bed.queue(ben, 'notice:3');
+  const off = { userId: ben, email: 'b@example.com', enabled: false };
+  await bed.execute(bed.mails.commands.changeNotifications, off, bed.bed.request());
+  const told: string[] = [];
+  const logged: unknown[] = [];
+  const mailer = { ...bed.mailer, send: async () => answers.shift()! };
+  const { worker } = bed.sender(mailer, {
+    told: (outcome, template) => told.push(`${template} ${outcome}`),
+    log: { ...quiet, warn: (fields, line) => logged.push([fields, line]) },
+  });
+  await runUntil([worker], () => told.length === 3);
+  assert.equal(told.sort(), ['service-notice dropped', 'service-notice given-up', 'service-notice sent']);
+  assert.is(logged.length, 1);
+  assert.match(JSON.stringify(logged), /notice:\d.*given up/);
+  assert.not.match(JSON.stringify(logged), /example|Notice|Text/);
+  assert.is(await bed.mails.queue.givenUp(10), 1);
 });
 
 s('10,000 notices queue and drain, a page of them in memory at a time', async () => {

@@ -3,6 +3,7 @@ import { apiKeysList } from '../../../../projections/lists/apiKeys.ts';
 import { auditEventsList } from '../../../../projections/lists/auditEvents.ts';
 import { usersList } from '../../../../projections/lists/users.ts';
 import type { OpenedProjection } from '../../../../projections/projection.ts';
+import { showLastUse } from '../../../../workers/lastUseFlusher.ts';
 import { type Client, expectStatus } from '../../../support/client.ts';
 import { suite } from '../../../support/suite.ts';
 import { startWholeApp, type WholeApp } from '../../../support/wholeApp.ts';
@@ -166,6 +167,18 @@ s('all · administrators: counts of users, keys and subscribers', async () => {
     subscribers: 2,
   });
   assert.equal(asOf, { position: app.reader.position(), lagMs: 0 });
+
+  // A use that a service reported counts here as it does in the list.
+  const listed = async () => {
+    const query = `unusedSince=${at(-90)}&status=active&count=true`;
+    return expectStatus(await admin.get(`/v1/admin/api-keys?${query}`), 200).body;
+  };
+  const unused = await listed();
+  assert.is(unused.total, 5);
+  await showLastUse(app.bed.lists)([{ keyId: unused.items[0].id, at: at(-1), ip: null }]);
+  app.bed.clock.advance(10_000);
+  assert.is((await listed()).total, 4);
+  assert.is(expectStatus(await admin.get('/v1/admin/summary'), 200).body.keys.unused, 4);
   expectStatus(await app.as(owner).get('/v1/admin/summary'), 403);
 });
 
