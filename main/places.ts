@@ -9,6 +9,7 @@ import type { Clock, Scheduler } from '../commands/environment.ts';
 import type { EventStore } from '../commands/ports/eventStore.ts';
 import type { Build, Lists } from '../commands/ports/lists.ts';
 import type { Vault } from '../commands/ports/vault.ts';
+import { isStreamName } from '../domain/streams.ts';
 import type { Configuration } from './configuration.ts';
 import { StartError } from './startError.ts';
 
@@ -65,7 +66,7 @@ const logInEventStoreDb = (connectionString: string, prefix: string, { clock, sc
   const open = async () => {
     const { createEventStoreDb } = await eventStoreDb();
     try {
-      return createEventStoreDb({ connectionString, prefix, clock, scheduler });
+      return createEventStoreDb({ connectionString, prefix, isStream: isStreamName, clock, scheduler });
     } catch (error) {
       throw new StartError(`KEYLEDGER_EVENTSTORE: ${(error as Error).message}`);
     }

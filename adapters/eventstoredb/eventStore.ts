@@ -15,6 +15,8 @@ export type EventStoreDbOptions = {
   readonly connectionString: string;
   /** The first word of every stream's name; empty: the whole store is ours. */
   readonly prefix: string;
+  /** Whether a stream of any installation may have this name: without a prefix, what others have before it is told by that. */
+  readonly isStream?: (name: string) => boolean;
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly scheduler: Scheduler;
   readonly patience?: Partial<Patience>;
@@ -31,7 +33,7 @@ export const createEventStoreDb = (options: EventStoreDbOptions): EventStore => 
   const { connectionString, prefix, clock, scheduler } = options;
   const time = { monotonic: clock.monotonic, sleep: scheduler.sleep };
   const patience = { ...patient, ...options.patience };
-  const names = streamNames(prefix);
+  const names = streamNames(prefix, options.isStream);
   const connection = openConnection(checkedConnectionString(connectionString), time, patience);
   const reads = eventReads(connection, names, time, patience);
   const tails = createTails(reads);

@@ -7,13 +7,24 @@ export type StreamNames = {
   readonly prefix: string;
 };
 
-/** @param prefix the first word of every name, without a hyphen; empty: the store is ours but for the server's own `$…` */
-export const streamNames = (prefix: string): StreamNames => {
+/**
+ * @param prefix the first word of every name, without a hyphen; empty: the store is ours but for the server's own `$…`
+ * and for what another installation calls its streams, which has a prefix
+ * @param isStream whether a stream of any installation may have this name; by default all names are its own
+ */
+export const streamNames = (prefix: string, isStream: (name: string) => boolean = () => false): StreamNames => {
   // The hyphen ends the word, so that no other word begins with ours; EventStoreDB takes it for the stream's category.
   const start = prefix === '' ? '' : `${prefix}-`;
+  const isPrefixed = (name: string): boolean => {
+    const hyphen = name.indexOf('-');
+    return hyphen > 0 && isStream(name.slice(hyphen + 1));
+  };
   return {
     nameOf: (stream) => start + stream,
-    streamOf: (name) => (name.startsWith(start) && !name.startsWith('$') ? name.slice(start.length) : null),
+    streamOf: (name) => {
+      if (!name.startsWith(start) || name.startsWith('$')) return null;
+      return start === '' && isPrefixed(name) ? null : name.slice(start.length);
+    },
     prefix: start,
   };
 };

@@ -7,7 +7,7 @@ import { openExplained } from '../../main/program.ts';
 import { StartError } from '../../main/startError.ts';
 import { type EventStoreDouble, startEventStoreDouble } from '../servers/eventStoreDouble/double.ts';
 import { type MongoServer, noMongoToStop, startMongo } from '../servers/mongodb.ts';
-import { type Client, clientOf, expectStatus, signIn } from '../support/client.ts';
+import { type Client, clientOf, expectStatus, serviceWith, signIn } from '../support/client.ts';
 import { administrator } from '../support/deployment.ts';
 import { eventually } from '../support/eventually.ts';
 import { copyOfMongo, fingerprintOf, type MongoCopy, putInMongo } from '../support/mongoCopy.ts';
@@ -310,5 +310,45 @@ stores('goes on where everything is in its place', async (context) => {
   assert.is((await server.stop()).code, 0);
   await end();
 });
+
+stores(
+  'two installations share all servers, one without a prefix: neither knows what is in the other',
+  async ({ mongo }) => {
+    const double = await startEventStoreDouble();
+    const start = async (name: string, prefix: string) => {
+      const settings = {
+        ...newKeys(),
+        ...first,
+        KEYLEDGER_EVENTSTORE: double.connectionString,
+        KEYLEDGER_EVENTSTORE_PREFIX: prefix,
+        KEYLEDGER_MONGODB: inDatabase(mongo.url, name),
+      };
+      const server = await startServer(settings);
+      const admin = await signIn(server, administrator.email, administrator.password);
+      return { settings, server, admin, service: await serviceWith(server, admin, ['verify']) };
+    };
+    const one = await start('plain', '');
+    const two = await start('prefixed', 'other');
+    const expiresAt = new Date(Date.now() + 86_400_000).toISOString();
+    expectStatus(await two.admin.put('/v1/admin/policy', { enabled: true }), 200);
+    const { key } = expectStatus(await two.admin.post('/v1/api-keys', { name: 'theirs', expiresAt }), 201).body;
+    const ask = async ({ service }: Awaited<ReturnType<typeof start>>) =>
+      expectStatus(await service.post('/v1/verify', { key }), 200).body.code;
+    assert.is(await ask(two), 'valid');
+    // Whatever the first has read since, it has read beyond the key's event.
+    expectStatus(await one.admin.put('/v1/admin/policy', { maxKeysPerUser: 7 }), 200);
+    assert.is(await ask(one), 'not-found');
+    assert.is(expectStatus(await one.admin.get('/v1/admin/policy'), 200).body.enabled, false);
+    assert.is((await one.server.stop()).code, 0);
+    const again = await startServer(one.settings);
+    expectStatus(
+      await signIn(again, administrator.email, administrator.password).then((admin) => admin.get('/v1/me')),
+      200,
+    );
+    assert.is((await again.stop()).code, 0);
+    assert.is((await two.server.stop()).code, 0);
+    await double.close();
+  },
+);
 
 stores.run();

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { streamNames } from '../../../adapters/eventstoredb/names.ts';
+import { isStreamName } from '../../../domain/streams.ts';
 import { suite } from '../../support/suite.ts';
 
 const test = suite('EventStoreDB: names of streams');
@@ -34,6 +35,21 @@ test('of the server are never ours', async () => {
   assert.is(streamNames('keyledger').streamOf('keyledger'), null);
   assert.is(streamNames('keyledger').streamOf('keyledger2-user-1'), null);
   assert.is(streamNames('').streamOf('user-1'), 'user-1');
+});
+
+test('without a prefix, those of an installation that has one are not ours', async () => {
+  const names = streamNames('', isStreamName);
+  await fc.assert(
+    fc.property(prefix, fc.uuid(), (word, id) => {
+      fc.pre(word !== '');
+      for (const ours of ['installation', 'policy', 'roles', 'services', `user-${id}`, `keyring-${id}`]) {
+        assert.is(names.streamOf(ours), ours);
+        assert.is(names.streamOf(streamNames(word).nameOf(ours)), null);
+      }
+    }),
+  );
+  // Of a release that knows more kinds of streams, and has none before its names.
+  for (const ours of ['incident-1', 'checkpoints']) assert.is(names.streamOf(ours), ours);
 });
 
 test.run();
