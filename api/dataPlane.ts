@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { acknowledge } from './dataPlane/acknowledge.ts';
-import { type DataPlane, type Exchange, fail } from './dataPlane/context.ts';
+import { type DataPlane, type DataPlaneParts, type Exchange, fail } from './dataPlane/context.ts';
 import { forwardAuth } from './dataPlane/forwardAuth.ts';
 import { introspect } from './dataPlane/introspect.ts';
+import { createKnownTokens } from './dataPlane/knownTokens.ts';
 import { revocationStream } from './dataPlane/revocationStream.ts';
 import { queryOf, revocations } from './dataPlane/revocations.ts';
 import { signingKeys } from './dataPlane/signingKeys.ts';
@@ -34,7 +35,8 @@ const withoutParameters =
     throw new Refusal('validation-failed', { errors: [{ in: 'query', pointer: name, detail: 'Unknown parameter' }] });
   };
 
-export const createDataPlane = (plane: DataPlane): DataPlaneHandler => {
+export const createDataPlane = (parts: DataPlaneParts): DataPlaneHandler => {
+  const plane: DataPlane = { ...parts, knownTokens: createKnownTokens() };
   const closing = new AbortController();
 
   const stream: Handler = async (_, exchange) => {

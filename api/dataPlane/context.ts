@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock, Scheduler } from '../../commands/environment.ts';
 import type { PublicSigningKey } from '../../commands/sealing/signingKeys.ts';
 import type { VaultTable } from '../../commands/sealing/vaultTable.ts';
@@ -11,9 +11,10 @@ import type { VerificationIndex } from '../../projections/verificationIndex.ts';
 import { answerError, isInternal } from '../answerError.ts';
 import { credentialOf } from '../authenticate.ts';
 import { Refusal } from '../refusal.ts';
+import type { KnownTokens } from './knownTokens.ts';
 
-/** What the calls of services need. */
-export type DataPlane = {
+/** What the calls of services are made of. */
+export type DataPlaneParts = {
   readonly reader: ProvenIndex;
   readonly sha256: (text: string) => Uint8Array;
   readonly clock: Clock;
@@ -30,6 +31,9 @@ export type DataPlane = {
   readonly unexpected: (error: unknown, requestId: string) => void;
 };
 
+/** What the calls of services need. */
+export type DataPlane = DataPlaneParts & { readonly knownTokens: KnownTokens };
+
 /** One request on its way. */
 export type Exchange = {
   readonly request: IncomingMessage;
@@ -42,32 +46,51 @@ export const unavailable = () => new Refusal('unavailable');
 /** The token that is asking, and what its permission was looked up in. */
 export type Caller = {
   readonly token: ServiceTokenFacts;
+  readonly index: VerificationIndex;
   /** SHA-256 of its text, to look it up again. */
   readonly hash: Uint8Array;
-  readonly index: VerificationIndex;
+  /** The time at which it was looked up, milliseconds since 1970. */
+  readonly now: number;
 };
 
-const refuseToken = (plane: DataPlane, index: VerificationIndex, hash: Uint8Array): Refusal => {
-  const { code } = index.identify({ hash, wellFormed: () => false }, plane.clock.now());
+const refuseToken = (index: VerificationIndex, hash: Uint8Array, now: number): Refusal => {
+  const { code } = index.identify({ hash, wellFormed: () => false }, now);
   return code === 'valid'
     ? new Refusal('key-not-allowed-here', { detail: 'This is for service tokens, not for API keys.' })
     : new Refusal('invalid-key', { detail: 'The token is not accepted.' });
+};
+
+/** The header that alone bears a credential; null: it is another, there is none, or there are two. */
+const soleHeader = (headers: IncomingHttpHeaders): string | null =>
+  headers['x-api-key'] === undefined ? (headers.authorization ?? null) : null;
+
+/** @throws Refusal unauthenticated, ambiguous-credentials, invalid-key */
+const hashOfCredential = (plane: DataPlane, headers: IncomingHttpHeaders): Uint8Array => {
+  const credential = credentialOf(headers);
+  if (credential === null) throw new Refusal('unauthenticated', { detail: 'Send a service token.' });
+  return plane.sha256(credential);
 };
 
 /**
  * Who asks, as the index knows it now.
  * @throws Refusal unauthenticated, ambiguous-credentials, unavailable, invalid-key, key-not-allowed-here, forbidden
  */
-export const callerOf = (plane: DataPlane, request: IncomingMessage, permission: Permission): Caller => {
-  const credential = credentialOf(request.headers);
-  if (credential === null) throw new Refusal('unauthenticated', { detail: 'Send a service token.' });
+export const callerOf = (plane: DataPlane, { headers }: IncomingMessage, permission: Permission): Caller => {
+  const { knownTokens } = plane;
+  const header = soleHeader(headers);
+  const known = header === null ? undefined : knownTokens.hashOf(header);
+  const hash = known ?? hashOfCredential(plane, headers);
   const index = plane.reader.proven();
   if (index === null) throw unavailable();
-  const hash = plane.sha256(credential);
-  const token = index.token(hash, plane.clock.now());
-  if (token === null) throw refuseToken(plane, index, hash);
+  const now = plane.clock.now();
+  const token = index.token(hash, now);
+  if (token === null) {
+    if (known !== undefined) knownTokens.forget(header!);
+    throw refuseToken(index, hash, now);
+  }
+  if (header !== null && known === undefined) knownTokens.remember(header, hash);
   if (!token.permissions.includes(permission)) throw new Refusal('forbidden', { params: { anyOf: [permission] } });
-  return { token, hash, index };
+  return { token, index, hash, now };
 };
 
 /** Answers what went wrong; where an answer has begun already, ends the connection instead. */

@@ -1,9 +1,9 @@
 import { classify } from '../../domain/keyText.ts';
-import type { Answer, VerificationIndex } from '../../projections/verificationIndex.ts';
 import { parsed, Refusal } from '../refusal.ts';
 import { utf8 } from '../requestBody.ts';
+import { answerText } from './answerText.ts';
 import { collectBody } from './bodyBytes.ts';
-import { callerOf, type DataPlane, type Exchange, fail, unavailable } from './context.ts';
+import { type Caller, callerOf, type DataPlane, type Exchange, fail, unavailable } from './context.ts';
 import { isVerifyBody, type VerifyBody, verifyBody } from './verifyBody.ts';
 
 /** Bytes that a question may have. */
@@ -29,20 +29,6 @@ const questionOf = (bytes: Buffer): VerifyBody => {
   throw new Refusal('validation-failed', { errors: [{ in: 'body', pointer: '', detail: 'Unknown field' }] });
 };
 
-// A log has one epoch for years: its text is made once, not per answer.
-let lastEpoch = '';
-let lastEpochText = '';
-const epochText = (epoch: string) => {
-  if (epoch !== lastEpoch) {
-    lastEpoch = epoch;
-    lastEpochText = JSON.stringify(epoch);
-  }
-  return lastEpochText;
-};
-
-const textOf = (answer: Answer, position: string | null, epoch: string): string =>
-  `${JSON.stringify(answer).slice(0, -1)},"position":${position === null ? 'null' : `"${position}"`},"epoch":${epochText(epoch)}}`;
-
 const send = ({ response, requestId }: Exchange, text: string) => {
   const bytes = Buffer.byteLength(text);
   response.writeHead(200, [
@@ -59,39 +45,30 @@ const send = ({ response, requestId }: Exchange, text: string) => {
   response.end(text, bytes === text.length ? 'latin1' : 'utf8');
 };
 
-const answer = (
-  plane: DataPlane,
-  exchange: Exchange,
-  question: VerifyBody,
-  index: VerificationIndex,
-  applications: readonly string[] | null,
-) => {
+const answer = (plane: DataPlane, exchange: Exchange, question: VerifyBody, { index, token, now }: Caller) => {
   const { key, scopes = noScopes, ip = null } = question;
   const epoch = index.epoch();
   if (epoch === null) throw unavailable();
-  const now = plane.clock.now();
-  const found = index.verify(
-    { hash: plane.sha256(key), wellFormed: () => classify(key) !== 'malformed', scopes, applications },
-    now,
-  );
+  const wellFormed = () => classify(key) !== 'malformed';
+  const { applications } = token;
+  const found = index.verify({ hash: plane.sha256(key), wellFormed, scopes, applications }, now);
   if (found.valid) plane.markUse(found.keyId, found.ownerId, now, ip);
-  send(exchange, textOf(found, plane.reader.position(), epoch));
+  send(exchange, answerText(found, plane.reader.position(), epoch));
 };
 
 /** Who asks, and how fresh the index is, is looked at once more after the wait: both may have ended meanwhile. */
 const answerLater = async (plane: DataPlane, exchange: Exchange, question: VerifyBody, position: string) => {
   if (!(await plane.reader.waitFor(position, longestWaitMs))) throw new Refusal('not-caught-up');
-  const { token, index } = callerOf(plane, exchange.request, 'verify');
-  answer(plane, exchange, question, index, token.applications);
+  answer(plane, exchange, question, callerOf(plane, exchange.request, 'verify'));
 };
 
 const decide = (plane: DataPlane, exchange: Exchange, bytes: Buffer) => {
-  const { token, index } = callerOf(plane, exchange.request, 'verify');
+  const caller = callerOf(plane, exchange.request, 'verify');
   const question = questionOf(bytes);
   const { minPosition } = question;
   const position = plane.reader.position();
   if (minPosition === undefined || (position !== null && position >= minPosition))
-    return answer(plane, exchange, question, index, token.applications);
+    return answer(plane, exchange, question, caller);
   answerLater(plane, exchange, question, minPosition).catch((error: unknown) => fail(plane, exchange, error));
 };
 

@@ -12,6 +12,8 @@ export type BytesTable = {
   readonly add: (bytes: Uint8Array, at?: number) => number;
   /** The bytes of all rows, one after the other; valid until the next `add`. */
   readonly bytes: () => Uint8Array;
+  /** The same, with whatever room there is behind them: nothing is made to tell it. */
+  readonly buffer: () => Uint8Array;
   /** Takes over the keys of `rows` rows at once. */
   readonly load: (bytes: Uint8Array, rows: number) => void;
 };
@@ -74,6 +76,7 @@ export const createBytesTable = (width: number, capacity = 64): BytesTable => {
       return size - 1;
     },
     bytes: () => keys.subarray(0, size * width),
+    buffer: () => keys,
     load: (bytes, rows) => {
       keys = new Uint8Array(Math.max(64, rows) * width);
       keys.set(bytes.subarray(0, rows * width));

@@ -65,8 +65,8 @@ export const createKeys = (owners: Owners) => {
     find,
     findByHash: (bytes: Uint8Array) => hashes.find(bytes),
     /** False: its hash belongs to a key before it, for ever. */
-    ownsHash: (key: number) => hashes.find(hashes.bytes(), key * 32) === key,
-    keyId: (key: number): KeyId => writeUuid(ids.bytes(), key * 16),
+    ownsHash: (key: number) => hashes.find(hashes.buffer(), key * 32) === key,
+    keyId: (key: number): KeyId => writeUuid(ids.buffer(), key * 16),
 
     add: (owner: number, made: NewKey) => {
       if (!readHex(made.secretHash, hash)) throw new Error('the hash of a key is no SHA-256');

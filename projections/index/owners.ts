@@ -51,7 +51,7 @@ export const createOwners = () => {
       const owner = ids.find(id);
       return owner >= 0 ? owner : ids.add(id);
     },
-    userId: (owner: number): UserId => writeUuid(ids.bytes(), owner * 16),
+    userId: (owner: number): UserId => writeUuid(ids.buffer(), owner * 16),
 
     status: (owner: number) => statuses[columns.status.get(owner)]!,
     setStatus: (owner: number, status: OwnerStatus) => columns.status.set(owner, statuses.indexOf(status)),

@@ -25,16 +25,25 @@ export const readUuid = (text: string, into: Uint8Array): boolean => {
   return true;
 };
 
-const pairs = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+const digits = '0123456789abcdef';
+const codes = (shift: number) => Uint8Array.from({ length: 256 }, (_, byte) => digits.charCodeAt((byte >> shift) & 15));
+/** By the value of a byte: the character codes of its two digits. */
+const highs = codes(4);
+const lows = codes(0);
+const dash = 45;
 
-/** The UUID whose 16 bytes stand at `at`. */
+/** The UUID whose 16 bytes stand at `at`. Made in one go: a text joined of parts is copied once more by whoever looks it up. */
 export const writeUuid = (bytes: Uint8Array, at: number): string => {
-  let text = '';
-  for (let i = 0; i < 16; i++) {
-    if (i === 4 || i === 6 || i === 8 || i === 10) text += '-';
-    text += pairs[bytes[at + i]!];
-  }
-  return text;
+  const high = (byte: number) => highs[bytes[at + byte]!]!;
+  const low = (byte: number) => lows[bytes[at + byte]!]!;
+  // biome-ignore format: as a UUID is written
+  return String.fromCharCode(
+    high(0), low(0), high(1), low(1), high(2), low(2), high(3), low(3), dash,
+    high(4), low(4), high(5), low(5), dash,
+    high(6), low(6), high(7), low(7), dash,
+    high(8), low(8), high(9), low(9), dash,
+    high(10), low(10), high(11), low(11), high(12), low(12), high(13), low(13), high(14), low(14), high(15), low(15),
+  );
 };
 
 /** The bytes of a lower-case hex text of exactly `into.length` bytes. */
