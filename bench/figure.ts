@@ -5,8 +5,8 @@ export type Figure = {
   readonly title: string;
   /** What is counted a second. */
   readonly unit: string;
-  /** The least that `product / baseline` should be. */
-  readonly goal: number;
+  /** The least that `product / baseline` should be; null: it is only told. */
+  readonly goal: number | null;
   readonly rounds: number;
   readonly baseline: string;
   readonly product: string;

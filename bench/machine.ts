@@ -21,8 +21,11 @@ export const machine = (): Machine => ({
 /** How many wanted to run, on average over the last minute. */
 export const loadNow = (): number => Math.round(loadavg()[0]! * 10) / 10;
 
-/** The figure before leaves about one behind, whose mark fades within a minute. */
-export const busyPerCore = 0.5;
+/** Above it at the start, what is measured says less of the product than of whatever else is at work. */
+export const busyAbove = 1;
 
-/** Whether what is measured now says less of the product than of whatever else is at work. */
-export const isBusy = (load: number): boolean => load > busyPerCore * availableParallelism();
+/** Null: nothing to be told. @param load at the start, before this run has left a mark of its own */
+export const warningOf = (load: number): string | null =>
+  load > busyAbove
+    ? `The load average at the start was ${load}: others were at work on this machine, and no figure of this run counts.`
+    : null;

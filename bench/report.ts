@@ -1,6 +1,6 @@
 import type { Delay, DelayResult } from './delay.ts';
 import type { Figure } from './figure.ts';
-import { busyPerCore, isBusy, type Machine } from './machine.ts';
+import { busyAbove, type Machine } from './machine.ts';
 import type { Result, Spread } from './rounds.ts';
 import type { Goal, Trial, TrialResult } from './trial.ts';
 
@@ -8,7 +8,9 @@ export type Run = {
   /** RFC 3339 */
   readonly at: string;
   readonly machine: Machine;
-  /** How busy the machine was before each. */
+  /** Where the figures do not count. */
+  readonly warning: string | null;
+  /** Load averages before each: of the minute before, so that what was measured last leaves its mark. */
   readonly loads: { readonly [name: string]: number };
   readonly results: readonly Result[];
   readonly delays: readonly DelayResult[];
@@ -19,6 +21,8 @@ const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const rate = ({ median, min, max }: Spread) => `${whole.format(median)} (${whole.format(min)}–${whole.format(max)})`;
 const ratio = ({ median, min, max }: Spread) => `${median.toFixed(2)} (${min.toFixed(2)}–${max.toFixed(2)})`;
 
+const reachedText = (reached: boolean | null) => (reached === null ? '' : reached ? 'yes' : 'no');
+
 const headings = ['figure', 'unit', 'rounds', 'baseline', 'product', 'ratio', 'goal', 'reached'];
 
 const cellsOf = (result: Result): readonly string[] => [
@@ -28,15 +32,11 @@ const cellsOf = (result: Result): readonly string[] => [
   rate(result.baseline),
   rate(result.product),
   ratio(result.ratio),
-  `≥ ${result.goal}`,
-  result.reached ? 'yes' : 'no',
+  result.goal === null ? '' : `≥ ${result.goal}`,
+  reachedText(result.reached),
 ];
 
 const delayHeadings = ['delay', 'setup', 'over', 'count', 'p50 ms', 'p99 ms', 'goal', 'reached'];
-const yesNo = new Map([
-  [true, 'yes'],
-  [false, 'no'],
-]);
 
 const delayCellsOf = ({ name, goalMs, rows, skipped }: DelayResult): readonly (readonly string[])[] => [
   ...rows.map(({ setup, way, count, p50Ms, p99Ms, reached }) => [
@@ -47,7 +47,7 @@ const delayCellsOf = ({ name, goalMs, rows, skipped }: DelayResult): readonly (r
     p50Ms.toFixed(1),
     p99Ms.toFixed(1),
     reached === null ? '' : `p99 ≤ ${goalMs}`,
-    reached === null ? 'baseline' : yesNo.get(reached)!,
+    reached === null ? 'baseline' : reachedText(reached),
   ]),
   ...skipped.map(({ setup, reason }) => [name, setup, '', '', '', '', '', `not measured: ${reason}`]),
 ];
@@ -69,7 +69,7 @@ const trialCellsOf = ({ name, rows }: TrialResult): readonly (readonly string[])
     short(value),
     ratio === null || !Number.isFinite(ratio) ? '' : ratio.toFixed(2),
     goal === null ? '' : goalOf(goal, unit),
-    reached === null ? '' : yesNo.get(reached)!,
+    reachedText(reached),
   ]);
 
 /** For a terminal: columns in line. */
@@ -130,7 +130,7 @@ const describedTrial = ({ name, title, baseline, measured, bound }: Trial): stri
   );
 
 const loadCellsOf = (loads: Run['loads']): readonly (readonly string[])[] =>
-  Object.entries(loads).map(([name, load]) => [name, String(load), isBusy(load) ? 'busy' : 'idle']);
+  Object.entries(loads).map(([name, load]) => [name, String(load)]);
 
 type Asked = {
   readonly figures: readonly Figure[];
@@ -140,15 +140,16 @@ type Asked = {
 
 /** docs/benchmarks.md, whole. */
 export const pageOf = (
-  { at, machine, loads, results, delays: delayResults, trials: trialResults }: Run,
+  { at, machine, warning, loads, results, delays: delayResults, trials: trialResults }: Run,
   { figures, delays, trials }: Asked,
 ): string => `# Benchmarks
 
-Written by \`npm run bench\`, which measures all of it again and takes about ten minutes, and some more the first time (see
-\`million\`); \`npm run bench -- verify\` measures one figure and leaves this page as it is, \`--json\` prints nothing but
-JSON. Everything runs on loopback and in a temporary folder that is removed. Nothing else should be at work on the machine:
-before each figure the load of the last minute is looked at, and more than ${busyPerCore} for each core is told as busy.
-
+Written by \`npm run bench\`, which measures all of it again and takes about a quarter of an hour. To repeat one of them
+and leave this page as it is, name it: \`npm run bench -- verify\`. \`--json\` prints nothing but JSON. Everything runs on
+loopback and in temporary folders that are removed; three gigabytes of disk are enough. Nothing else should be at work on the
+machine: where the load average at the start is above ${busyAbove}, that is told here, in the table and in the JSON. What a server
+is needed for that is not there (see test/README.md) is left out, and said to be.
+${warning === null ? '' : `\n**${warning}**\n`}
 What counts is the ratio of the product to a plain program that does the least that the task needs, on the same machine in
 the same run. Baseline and product take turns: a round to warm up, then those that count. A rate is the median of its rounds
 (lowest–highest), the ratio the median of the rounds' own ratios.
@@ -182,7 +183,8 @@ ${markdown([
   ['SQLite', machine.sqlite],
 ])}
 
-How many wanted to run, on average over the minute before each began; what was measured just before leaves its own mark.
+How many wanted to run, on average over the minute before each began. The first is the machine's own, the others hold what
+was measured just before them.
 
-${markdown([['before', 'load', ''], ...loadCellsOf(loads)])}
+${markdown([['before', 'load'], ...loadCellsOf(loads)])}
 `;

@@ -9,8 +9,9 @@ export type Spread = { readonly median: number; readonly min: number; readonly m
 export type Result = {
   readonly name: string;
   readonly unit: string;
-  readonly goal: number;
-  readonly reached: boolean;
+  /** Null: it is only told. */
+  readonly goal: number | null;
+  readonly reached: boolean | null;
   readonly rounds: number;
   readonly baseline: Spread;
   readonly product: Spread;
@@ -66,7 +67,7 @@ const resultOf = ({ name, unit, goal }: Figure, pairs: readonly Pair[]): Result 
     name,
     unit,
     goal,
-    reached: ratio.median >= goal,
+    reached: goal === null ? null : ratio.median >= goal,
     rounds: pairs.length,
     baseline: spread(pairs.map(({ baseline }) => baseline.rate)),
     product: spread(pairs.map(({ product }) => product.rate)),

@@ -10,9 +10,9 @@ import { ownerOffTrial } from './figures/ownerOff.ts';
 import { rebuildFigure } from './figures/rebuild.ts';
 import { revocationDelay } from './figures/revocation.ts';
 import { sdkFigure } from './figures/sdk.ts';
-import { verifyFigure } from './figures/verify.ts';
+import { forwardAuthFigure, introspectFigure, verifyFigure } from './figures/verify.ts';
 import { writingTrial } from './figures/writing.ts';
-import { isBusy, loadNow, machine } from './machine.ts';
+import { loadNow, machine, warningOf } from './machine.ts';
 import { delaysTableOf, jsonOf, pageOf, tableOf, trialsTableOf } from './report.ts';
 import { measure, type Result } from './rounds.ts';
 import { measureTrial, type Trial, type TrialResult } from './trial.ts';
@@ -20,7 +20,15 @@ import { measureTrial, type Trial, type TrialResult } from './trial.ts';
 // As main/keyledger.ts has it: some figures run the product's parts in this process.
 setFlagsFromString('--no-allocation-site-pretenuring');
 
-const figures: readonly Figure[] = [verifyFigure, sdkFigure, commandsFigure, eventStoreFigure, rebuildFigure];
+const figures: readonly Figure[] = [
+  verifyFigure,
+  introspectFigure,
+  forwardAuthFigure,
+  sdkFigure,
+  commandsFigure,
+  eventStoreFigure,
+  rebuildFigure,
+];
 const delays: readonly Delay[] = [revocationDelay];
 const trials: readonly Trial[] = [writingTrial, foldTrial, ownerOffTrial];
 const all = [...figures, ...delays, ...trials];
@@ -40,6 +48,9 @@ const teller =
   (text: string) =>
     console.error(`${name}: ${text}`);
 
+const warning = warningOf(loadNow());
+if (warning !== null) console.error(warning);
+
 /** One after the other. What else the machine does is looked at before each. */
 const loads: { [name: string]: number } = {};
 const each = async <Asked extends { readonly name: string }, Found>(
@@ -51,7 +62,7 @@ const each = async <Asked extends { readonly name: string }, Found>(
     const tell = teller(one);
     const load = loadNow();
     loads[one.name] = load;
-    tell(`load ${load} before it${isBusy(load) ? ': BUSY, others are at work on this machine' : ''}`);
+    tell(`load ${load} before it`);
     found.push(await take(one, tell));
   }
   return found;
@@ -64,6 +75,7 @@ const trialResults: readonly TrialResult[] = await each(trials, measureTrial);
 const run = {
   at: new Date().toISOString(),
   machine: machine(),
+  warning,
   loads,
   results,
   delays: delayResults,
@@ -75,6 +87,7 @@ if (!jsonOnly)
       results.length > 0 && tableOf(results),
       delayResults.length > 0 && delaysTableOf(delayResults),
       trialResults.length > 0 && trialsTableOf(trialResults),
+      warning !== null && `WARNING: ${warning}`,
       '',
     ]
       .filter((table) => table !== false)

@@ -2,11 +2,13 @@ import { join } from 'node:path';
 import { expectStatus } from '../../test/support/client.ts';
 import { startServer } from '../../test/support/server.ts';
 import type { Sample } from '../figure.ts';
-import { alternate } from '../rounds.ts';
+import { alternate, spread } from '../rounds.ts';
+import { closingAll } from '../support/closing.ts';
 import { compared } from '../support/comparison.ts';
-import { loadRound, type Prepared, prepareVerifying } from '../support/verifying.ts';
+import { type Prepared, portOf, prepareVerifying, startLoad } from '../support/verifying.ts';
 import type { Trial } from '../trial.ts';
 import { startChild } from '../verify/child.ts';
+import { verifyCall } from '../verify/requests.ts';
 import type { Writers, Written } from '../verify/writers.ts';
 
 const connections = 32;
@@ -22,17 +24,20 @@ export const writingTrial: Trial = {
   measured: `the same while ${writerCount} callers, each on a connection of its own, change a user of their own (\`PATCH /v1/admin/users/:id\`), one call after the other`,
   bound:
     'the one thread that answers both: a change of a user takes it as long as some thirty verifications, and whoever asks as fast as they are answered waits for those that came before',
-  run: async (folder, tell) => {
-    const server = await startServer({ KEYLEDGER_DATA: join(folder, 'data') });
-    const load = startChild('./load.ts');
-    const writers = startChild('./writers.ts');
-    try {
+  run: (folder, tell) =>
+    closingAll(async (later) => {
+      const server = await startServer({ KEYLEDGER_DATA: join(folder, 'data') });
+      later(server.stop);
       const prepared = await prepareVerifying(server, keyCount);
       const { token, keys } = prepared;
-      const port = Number(new URL(server.url).port);
+      const port = portOf(server);
+      const load = await startLoad(verifyCall, { port, pid: server.pid, token, keys });
+      later(load.close);
+      const writers = startChild('./writers.ts');
+      later(writers.close);
       const writing = { port, token: await writingToken(prepared), users: await usersToChange(prepared) };
-      const verifying = () => loadRound(load, { port, token, keys, connections, ms: roundMs }, server.pid);
       const ask = <Answer>(what: Writers) => writers.ask<Answer>(what);
+      const verifying = () => load.round(connections, roundMs);
       const whileWriting = async (): Promise<Sample> => {
         await ask({ start: writing });
         const sample = await verifying();
@@ -41,22 +46,13 @@ export const writingTrial: Trial = {
         return { ...sample, more: { ...sample.more, writes: (written.answers * 1000) / written.ms } };
       };
       const pairs = await alternate({ baseline: verifying, product: whileWriting }, rounds, tell);
-      const writes = pairs.map(({ product }) => product.more!.writes!).sort((a, b) => a - b);
+      const writes = spread(pairs.map(({ product }) => product.more!.writes!)).median;
       return [
         compared('p99 of a verification', 'ms', pairs, ({ more }) => more!['p99 ms']!, { atMost: 3, ofBaseline: true }),
         compared('verifications', 'requests/s', pairs, ({ rate }) => rate, null),
-        {
-          what: 'changes meanwhile',
-          unit: 'requests/s',
-          value: writes[writes.length >> 1]!,
-          baseline: null,
-          goal: null,
-        },
+        { what: 'changes meanwhile', unit: 'requests/s', value: writes, baseline: null, goal: null },
       ];
-    } finally {
-      await Promise.all([load.close(), writers.close(), server.stop()]);
-    }
-  },
+    }),
 };
 
 const writingToken = async ({ admin }: Prepared): Promise<string> => {

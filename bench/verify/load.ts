@@ -1,53 +1,55 @@
-// The load of `verify`, in a process of its own. It does as little as can be: a general client takes more processor time
+// Load on a server, from a process of its own. It does as little as can be: a general client takes more processor time
 // for a request than the servers do, and then it is the client that is measured.
 import { connect, type Socket } from 'node:net';
 
-/** To do for a while. `keys` are asked for one after the other. */
-export type Load = {
+/** What is asked, and what every answer must be. */
+export type Asked = {
   readonly port: number;
-  readonly token: string;
-  readonly keys: readonly string[];
-  readonly connections: number;
-  readonly ms: number;
+  /** Whole requests, asked one after the other and then from the first again. */
+  readonly requests: readonly string[];
+  readonly status: 200 | 204;
+  /** What the body holds; '' where there is none. */
+  readonly holds: string;
 };
+
+/** To do for a while, what was asked before. */
+export type Round = { readonly connections: number; readonly ms: number };
 
 export type Loaded =
   | { readonly answers: number; readonly ms: number; readonly p99Ms: number }
   | { readonly failed: string };
 
-const requestsOf = ({ port, token, keys }: Load): readonly Buffer[] =>
-  keys.map((key) => {
-    const body = JSON.stringify({ key });
-    const head = [
-      'POST /v1/verify HTTP/1.1',
-      `Host: 127.0.0.1:${port}`,
-      `Authorization: Bearer ${token}`,
-      'Content-Type: application/json',
-      `Content-Length: ${Buffer.byteLength(body)}`,
-    ];
-    return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`);
-  });
+type Prepared = { readonly asked: Asked; readonly requests: readonly Buffer[]; next: number };
 
-/** @returns null while the answer is not whole. @throws where it is not the answer to a key that works */
-const wholeAnswer = (received: Buffer): true | null => {
+/** Side by side in one piece of memory, so that many of them take no more than their characters. */
+const buffersOf = (requests: readonly string[]): readonly Buffer[] => {
+  const all = Buffer.from(requests.join(''), 'latin1');
+  let at = 0;
+  return requests.map(({ length }) => {
+    at += length;
+    return all.subarray(at - length, at);
+  });
+};
+
+/** @returns null while the answer is not whole. @throws where it is not the one that is expected */
+const wholeAnswer = (received: Buffer, { status, holds }: Asked): true | null => {
   const headEnd = received.indexOf('\r\n\r\n');
   if (headEnd < 0) return null;
   const head = received.toString('latin1', 0, headEnd);
-  const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
-  if (!head.startsWith('HTTP/1.1 200 ') || length === undefined) throw new Error(`answered: ${head}`);
+  const length = status === 204 ? '0' : /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
+  if (!head.startsWith(`HTTP/1.1 ${status} `) || length === undefined) throw new Error(`answered: ${head}`);
   const rest = received.length - headEnd - 4 - Number(length);
   if (rest < 0) return null;
-  if (rest > 0 || !received.includes('"valid":true')) throw new Error('not one answer to a key that works');
+  if (rest > 0 || !received.includes(holds)) throw new Error('not one answer to a key that works');
   return true;
 };
 
-const run = (load: Load): Promise<Loaded> =>
+const run = (prepared: Prepared, { connections, ms }: Round): Promise<Loaded> =>
   new Promise((resolve) => {
-    const requests = requestsOf(load);
+    const { asked, requests } = prepared;
     const sockets: Socket[] = [];
     const took: number[] = [];
     const began = performance.now();
-    let next = 0;
 
     const end = (result: Loaded) => {
       for (const socket of sockets) socket.destroy();
@@ -64,8 +66,8 @@ const run = (load: Load): Promise<Loaded> =>
       let received: Buffer | null = null;
       const ask = () => {
         sentAt = performance.now();
-        next = (next + 1) % requests.length;
-        socket.write(requests[next]!);
+        prepared.next = (prepared.next + 1) % requests.length;
+        socket.write(requests[prepared.next]!);
       };
       socket.setNoDelay(true);
       socket.on('connect', ask);
@@ -73,7 +75,7 @@ const run = (load: Load): Promise<Loaded> =>
       socket.on('data', (chunk) => {
         received = received === null ? chunk : Buffer.concat([received, chunk]);
         try {
-          if (wholeAnswer(received) === null) return;
+          if (wholeAnswer(received, asked) === null) return;
         } catch (error) {
           return end({ failed: (error as Error).message });
         }
@@ -83,13 +85,20 @@ const run = (load: Load): Promise<Loaded> =>
       });
     };
 
-    for (let i = 0; i < load.connections; i++) {
-      const socket = connect(load.port, '127.0.0.1');
+    for (let i = 0; i < connections; i++) {
+      const socket = connect(asked.port, '127.0.0.1');
       sockets.push(socket);
       converse(socket);
     }
-    setTimeout(done, load.ms);
+    setTimeout(done, ms);
   });
 
+let prepared: Prepared | null = null;
+
 process.once('disconnect', () => process.exit(0));
-process.on('message', (load: Load) => void run(load).then((loaded) => process.send?.(loaded)));
+process.on('message', async (message: { readonly asked: Asked } | { readonly round: Round }) => {
+  if ('asked' in message) {
+    prepared = { asked: message.asked, requests: buffersOf(message.asked.requests), next: 0 };
+    process.send?.('prepared');
+  } else process.send?.(await run(prepared!, message.round));
+});
