@@ -1,17 +1,32 @@
+import { storedEvents } from '../api/replay.ts';
 import { uuid7 } from '../commands/handling/eventIds.ts';
 import { createExpiryNotice } from '../commands/mail/expiryNotice.ts';
 import { stillHolds } from '../commands/mail/stillHolds.ts';
 import { isRejection } from '../domain/decider.ts';
+import type { Recorded } from '../domain/event.ts';
+import type { UserId } from '../domain/ids.ts';
 import { policyStream } from '../domain/keyPolicy.ts';
 import { keyringFold, keyringStream } from '../domain/keyring.ts';
 import { settings } from '../domain/settings.ts';
-import { userStream } from '../domain/user.ts';
+import { type User, type UserEvent, userStream } from '../domain/user.ts';
 import { user } from '../domain/userDecider.ts';
+import { accountNotices } from '../workers/accountNotices.ts';
 import { expiryNotices } from '../workers/expiryNotices.ts';
 import { outboxWorker } from '../workers/outbox.ts';
 import { ownerNotices } from '../workers/ownerNotices.ts';
 import type { Worker } from '../workers/worker.ts';
 import type { Inside } from './core.ts';
+
+/** Somebody as their stream knew them before one of its events; null of whoever was erased since. */
+const userAt =
+  ({ stores: { store }, codec }: Pick<Inside, 'stores' | 'codec'>) =>
+  async (userId: UserId, before: number): Promise<User | null> => {
+    let state = user.initialState();
+    for await (const stored of storedEvents(store, userStream(userId), before - 1))
+      for (const event of await codec.openAll(stored))
+        state = user.evolve(state, event as unknown as Recorded<UserEvent>);
+    return state === null || state.email === null ? null : state;
+  };
 
 /** What sends mails, and what has mails to send. */
 export const mailWorkers = (inside: Inside): readonly Worker[] => {
@@ -59,6 +74,12 @@ export const mailWorkers = (inside: Inside): readonly Worker[] => {
         outbox: mails.outbox,
         record: (notice) => run('recording a notice', execute(commands.recordExpiryNotice, notice, request('worker'))),
       }),
+    }),
+    accountNotices({
+      ...parts,
+      outbox: mails.outbox,
+      canMail: async () => (await mails.servers.current()) !== null,
+      userBefore: userAt(inside),
     }),
     ownerNotices({
       ...parts,

@@ -1,4 +1,6 @@
 import type { Template } from './template.ts';
+import { accountChanged } from './templates/accountChanged.ts';
+import { addressChanged } from './templates/addressChanged.ts';
 import { addressVerification } from './templates/addressVerification.ts';
 import { invitation } from './templates/invitation.ts';
 import { keyExpiring } from './templates/keyExpiring.ts';
@@ -13,6 +15,8 @@ export const templates = {
   'password-reset': passwordReset,
   invitation,
   'address-verification': addressVerification,
+  'account-changed': accountChanged,
+  'address-changed': addressChanged,
   'key-expiring': keyExpiring,
   'key-revoked': keyRevoked,
   'key-leaked': keyLeaked,

@@ -11,7 +11,7 @@ export const keyExpiring: Template<NamedKey & { readonly days: number; readonly 
     blocks: [
       { text: 'One of your API keys expires soon. From then on, whatever uses it is refused.' },
       { facts: [...keyFacts(key, 'en'), ['Expires', time(key.expiresAt)]] },
-      { button: { label: 'Your API keys', url: page('/api-keys') } },
+      { button: { label: 'Your API keys', url: page('/profile/api-keys') } },
     ],
   }),
   de: (key, { time, page }) => ({
@@ -19,7 +19,7 @@ export const keyExpiring: Template<NamedKey & { readonly days: number; readonly 
     blocks: [
       { text: 'Einer Ihrer API-Schlüssel läuft bald ab. Ab dann wird alles abgewiesen, was ihn verwendet.' },
       { facts: [...keyFacts(key, 'de'), ['Läuft ab', time(key.expiresAt)]] },
-      { button: { label: 'Ihre API-Schlüssel', url: page('/api-keys') } },
+      { button: { label: 'Ihre API-Schlüssel', url: page('/profile/api-keys') } },
     ],
   }),
 };

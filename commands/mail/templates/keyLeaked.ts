@@ -27,7 +27,7 @@ export const keyLeaked: Template<Leaked> = {
       {
         text: 'Remove it from where it was found, look at what it was used for, and make a new key for what needs one.',
       },
-      { button: { label: 'Your API keys', url: page('/api-keys') } },
+      { button: { label: 'Your API keys', url: page('/profile/api-keys') } },
     ],
   }),
   de: (key, { time, page }) => ({
@@ -46,7 +46,7 @@ export const keyLeaked: Template<Leaked> = {
       {
         text: 'Entfernen Sie ihn von dort, sehen Sie nach, wofür er verwendet wurde, und erstellen Sie einen neuen Schlüssel, wo einer gebraucht wird.',
       },
-      { button: { label: 'Ihre API-Schlüssel', url: page('/api-keys') } },
+      { button: { label: 'Ihre API-Schlüssel', url: page('/profile/api-keys') } },
     ],
   }),
 };

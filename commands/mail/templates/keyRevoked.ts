@@ -27,7 +27,7 @@ export const keyRevoked: Template<Revoked> = {
       },
       { facts: [...keyFacts(key, 'en'), ['Revoked', time(key.revokedAt)]] },
       ...(key.note === null ? [] : [{ text: 'The reason given:' }, { quote: key.note }]),
-      { button: { label: 'Your API keys', url: page('/api-keys') } },
+      { button: { label: 'Your API keys', url: page('/profile/api-keys') } },
     ],
   }),
   de: (key, { time, page }) => ({
@@ -45,7 +45,7 @@ export const keyRevoked: Template<Revoked> = {
       },
       { facts: [...keyFacts(key, 'de'), ['Widerrufen', time(key.revokedAt)]] },
       ...(key.note === null ? [] : [{ text: 'Die angegebene Begründung:' }, { quote: key.note }]),
-      { button: { label: 'Ihre API-Schlüssel', url: page('/api-keys') } },
+      { button: { label: 'Ihre API-Schlüssel', url: page('/profile/api-keys') } },
     ],
   }),
 };

@@ -21,6 +21,8 @@ const examples: { readonly [N in TemplateName]: ParamsOf<N> } = {
   'password-reset': { token: 'tok', until: at },
   invitation: { token: 'tok', until: at },
   'address-verification': { token: 'tok', until: at },
+  'account-changed': { what: 'two-factor-reset', at },
+  'address-changed': { at },
   'key-expiring': { ...key, days: 7, expiresAt: at },
   'key-revoked': { ...key, revokedAt: at, reason: 'administrator', note: 'tidying\nup' },
   'key-leaked': { ...key, revokedAt: at, source: 'a public repository' },
@@ -56,6 +58,24 @@ for (const name of names)
     assert.match(english.html, /<html lang="en">/);
     assert.match(german.html, /<html lang="de">/);
   });
+
+s('every change of an account is said in both languages, each in its own words', () => {
+  const said = new Set<string>();
+  for (const what of [
+    'password-changed',
+    'password-reset',
+    'two-factor-on',
+    'two-factor-off',
+    'two-factor-reset',
+    'recovery-codes',
+  ])
+    for (const language of ['en', 'de']) {
+      const { subject, text } = render('account-changed', options({ language }), { what, at });
+      assert.match(text, /\/profile\/security/);
+      said.add(subject).add(text);
+    }
+  assert.is(said.size, 24);
+});
 
 s('reads German in every region, and English for every other language', () => {
   for (const tag of ['de', 'de-AT', 'DE-ch', 'de-Latn-DE']) assert.is(languageOf(tag), 'de');
