@@ -69,7 +69,7 @@ write mongodb-url <<URL
 mongodb://keyledger:$(cat mongodb-password)@mongodb:27017/?replicaSet=rs0&authSource=admin
 URL
 write nats-url <<URL
-nats://publisher:$(sed -n 's/^PUBLISHER_PASSWORD: "\(.*\)"$/\1/p' nats-passwords.conf)@nats:4222
+nats://publisher:$(sed -n 's/^PUBLISHER_PASSWORD: "\(.*\)"$/\1/p' nats-passwords.conf)@nats:4222?maxBytes=1000000000
 URL
 
 echo "The secrets are in $(pwd): keep a copy of master-key and pepper apart from every other backup."

@@ -5,11 +5,14 @@ export type NatsAddress = {
   readonly options: Pick<ConnectionOptions, 'servers' | 'user' | 'pass' | 'token' | 'tls'>;
   /** The servers alone, for messages: no credentials. */
   readonly name: string;
-  /** How many servers of a cluster keep the stream. */
-  readonly replicas: number;
+  /** How the stream is made where there is none. */
+  readonly stream: StreamSize;
 };
 
-const parameters: ReadonlySet<string> = new Set(['tlsCaFile', 'tlsCertFile', 'tlsKeyFile', 'replicas']);
+/** `replicas`: how many servers of a cluster keep it. `maxBytes`: from there on the oldest message goes; null: what the server has. */
+export type StreamSize = { readonly replicas: number; readonly maxBytes: number | null };
+
+const parameters: ReadonlySet<string> = new Set(['tlsCaFile', 'tlsCertFile', 'tlsKeyFile', 'replicas', 'maxBytes']);
 
 /** @returns the part of a URL's user information as it was meant */
 const decoded = (part: string): string | undefined => {
@@ -47,8 +50,10 @@ export const natsAddress = (text: string): NatsAddress => {
   const query = urls.flatMap(({ searchParams }) => [...searchParams]);
   const unknown = query.find(([name]) => !parameters.has(name));
   if (unknown !== undefined) throw new Error(`has an unknown parameter${nameOf(unknown[0], urls)}`);
-  const { tlsCaFile, tlsCertFile, tlsKeyFile, replicas = '1' } = Object.fromEntries(query);
+  const { tlsCaFile, tlsCertFile, tlsKeyFile, replicas = '1', maxBytes } = Object.fromEntries(query);
   if (!/^[1-5]$/.test(replicas)) throw new Error('asks for replicas other than 1 to 5');
+  if (maxBytes !== undefined && !/^[1-9]\d{5,14}$/.test(maxBytes))
+    throw new Error('has a maxBytes below 100000, or one that is no number');
   const files = { caFile: tlsCaFile, certFile: tlsCertFile, keyFile: tlsKeyFile };
   for (const file of Object.values(files)) if (file !== undefined) requireReadable(file);
 
@@ -63,7 +68,7 @@ export const natsAddress = (text: string): NatsAddress => {
       ...((scheme === 'tls:' || Object.values(files).some((file) => file !== undefined)) && { tls: defined(files) }),
     },
     name: servers.join(','),
-    replicas: Number(replicas),
+    stream: { replicas: Number(replicas), maxBytes: maxBytes === undefined ? null : Number(maxBytes) },
   };
 };
 

@@ -40,9 +40,9 @@ const addressOf = (url: string): NatsAddress => {
  */
 export const openNatsBus = async (options: NatsBusOptions): Promise<Bus> => {
   const { signatures, installation, report = () => {} } = options;
-  const { options: client, name, replicas } = addressOf(options.url);
+  const { options: client, name, stream } = addressOf(options.url);
   const connection = await openConnection(client, { name, scheduler: options.scheduler, report });
-  const publishing = createPublishing({ connection, signatures, installation, replicas });
+  const publishing = createPublishing({ connection, signatures, installation, size: stream, report });
   const listening = createListening(connection);
 
   const close = async () => {

@@ -53,7 +53,17 @@ const refusals: ReadonlySet<string> = new Set([
   ErrorCode.Tls,
 ]);
 
-const isRefusal = (error: unknown): boolean => error instanceof NatsError && refusals.has(error.code);
+/** @returns null where it may yet let us in */
+const refusalOf = (name: string, error: unknown): NatsRefused | null => {
+  if (!(error instanceof NatsError) || !refusals.has(error.code)) return null;
+  const why =
+    error.code === ErrorCode.ServerOptionNotAvailable
+      ? `${name} has no ${error.message === 'tls' ? 'TLS, on which the URL insists' : error.message}`
+      : error.code === ErrorCode.Tls
+        ? `TLS with ${name} fails: ${error.message}`
+        : `${name} does not let this user in: ${error.message}`;
+  return new NatsRefused(why, { cause: error });
+};
 
 const linkOver = (nc: NatsConnection) => {
   const waiting = new Set<(error: Error) => void>();
@@ -153,8 +163,8 @@ export const openConnection = async (
   try {
     await begin();
   } catch (error) {
-    if (isRefusal(error))
-      throw new NatsRefused(`${name} does not let this user in: ${(error as Error).message}`, { cause: error });
+    const refusal = refusalOf(name, error);
+    if (refusal !== null) throw refusal;
     report(`${name} cannot be reached`, error);
     tryOn();
   }

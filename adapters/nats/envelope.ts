@@ -13,6 +13,9 @@ const token = (id: string | undefined): string => {
   return id;
 };
 
+/** What messages of an installation name as their source. @param installation its id */
+export const sourceNamed = (installation: string): string => `/keyledger/${installation}`;
+
 /** Where a message goes. */
 export const subjectOf = ({ kind, keyId, ownerId }: RevocationMessage): string => {
   if (kind === 'all') return `${revocations}.all`;
@@ -28,7 +31,7 @@ export const envelope = (message: RevocationMessage, installation: string): Uint
   const head = {
     specversion: '1.0',
     id,
-    source: `/keyledger/${installation}`,
+    source: sourceNamed(installation),
     type: 'keyledger.revocation.v1',
     subject: kind === 'all' ? 'all' : `${kind}/${kind === 'key' ? keyId : ownerId}`,
     time: at,
@@ -69,6 +72,12 @@ export const messageOf = (bytes: Uint8Array): RevocationMessage | null => {
   const whole = [position, epoch, id, reason, at, effectiveAt].every(isText) && isTextOrNull(previous);
   const known = outer.type === 'keyledger.revocation.v1' && (effect === 'ended' || effect === 'recheck');
   return named && whole && known ? (data as RevocationMessage) : null;
+};
+
+/** @returns whose message the bytes say they are; null: they do not */
+export const sourceOf = (bytes: Uint8Array): string | null => {
+  const { source } = parsed(bytes);
+  return isText(source) ? source : null;
 };
 
 /** @returns null where the bytes are not a heartbeat's */

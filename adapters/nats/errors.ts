@@ -33,7 +33,8 @@ export const unavailable = (why: string, cause?: unknown): Failure =>
 export const asFailure = (error: unknown): unknown => {
   if (!(error instanceof NatsError)) return error;
   if (isOutOfStep(error)) return new Failure('bus-out-of-step', 'another publisher was faster', { cause: error });
-  return unavailable(error.message, error);
+  // Of what the server refuses the message is a number.
+  return unavailable(error.api_error?.description ?? error.message, error);
 };
 
 /** While the process runs, a stream that is not as it must be is one that takes nothing. */

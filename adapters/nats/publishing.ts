@@ -3,8 +3,9 @@ import { Failure, failedWith } from '../../commands/failure.ts';
 import type { MessageSignatures, Signed } from '../../commands/ports/bus.ts';
 import type { Position } from '../../commands/ports/eventStore.ts';
 import type { RevocationMessage } from '../../domain/revocation.ts';
-import type { Connection, Link } from './connection.ts';
-import { envelope, messageOf, subjectOf } from './envelope.ts';
+import type { StreamSize } from './address.ts';
+import type { Connection, Link, Report } from './connection.ts';
+import { envelope, messageOf, sourceNamed, sourceOf, subjectOf } from './envelope.ts';
 import { asFailure, unavailable } from './errors.ts';
 import { signatureHeader, signatureText, signedOf } from './signature.ts';
 import { answerMs, streamName, streamOver } from './stream.ts';
@@ -14,6 +15,8 @@ type Standing = {
   readonly link: Link;
   readonly last: { readonly epoch: string; readonly position: Position } | null;
   readonly sequence: number;
+  /** Whose the last message says it is; null: there is none, or it is our own. */
+  readonly stranger: string | null;
 };
 
 /** What all messages of one call have in common. */
@@ -57,22 +60,25 @@ export const createPublishing = (parts: {
   readonly connection: Connection;
   readonly signatures: MessageSignatures;
   readonly installation: () => Promise<string>;
-  readonly replicas: number;
+  readonly size: StreamSize;
+  readonly report: Report;
 }) => {
-  const { connection, signatures, installation, replicas } = parts;
+  const { connection, signatures, installation, size, report } = parts;
   let known: Standing | null = null;
   let source: string | null = null;
+  let told = false;
 
   /** Makes the stream where there is none. A last message that is not this installation's own, signed, is none. */
   const look = async (): Promise<Standing> => {
     const link = connection.link();
-    const stream = streamOver(link.nc, replicas);
+    const stream = streamOver(link.nc, size);
     const { sequence, isEmpty } = await link.within(stream.state());
     const stored = isEmpty ? null : await link.within(stream.last());
     const message = stored && messageOf(stored.data);
     const signed = stored && signedOf(stored.header?.get(signatureHeader));
     const isOwn = stored && message && signed && (await signatures.verify(stored.data, signed));
-    known = { link, sequence, last: isOwn ? { epoch: message.epoch, position: message.position } : null };
+    const last = isOwn ? { epoch: message.epoch, position: message.position } : null;
+    known = { link, sequence, last, stranger: stored && !isOwn ? sourceOf(stored.data) : null };
     return known;
   };
 
@@ -94,12 +100,16 @@ export const createPublishing = (parts: {
       const first = messages[0];
       if (first === undefined) return;
       const link = connection.link();
-      const { last, sequence } = known?.link === link ? known : await look();
+      const { last, sequence, stranger } = known?.link === link ? known : await look();
       // A message of another log is none: the first of a new one comes after nothing.
       const stands = last?.epoch === first.epoch ? last.position : null;
       if (stands !== after && last?.position !== after) throw outOfStep(`the bus stands at ${stands}, not at ${after}`);
 
       source ??= await installation();
+      if (stranger !== null && stranger !== sourceNamed(source) && !told) {
+        told = true;
+        report(`the stream holds messages of ${stranger}, another installation: each needs a NATS account of its own`);
+      }
       const batch = { stream: link.nc.jetstream({ timeout: answerMs }), sign: await signatures.signer(), source };
       known = null;
       // The first alone: whoever is out of step hears of it before the rest, which plain subscribers would get all the same.
@@ -107,7 +117,7 @@ export const createPublishing = (parts: {
       for (let from = 1; from < messages.length; from += inFlight)
         await putAll(link, batch, messages.slice(from, from + inFlight), sequence + from);
       const { epoch, position } = messages.at(-1)!;
-      known = { link, last: { epoch, position }, sequence: sequence + messages.length };
+      known = { link, last: { epoch, position }, sequence: sequence + messages.length, stranger: null };
     },
   };
 };

@@ -9,6 +9,7 @@ import {
   type StreamConfig,
   type StreamInfo,
 } from 'nats';
+import type { StreamSize } from './address.ts';
 import { revocations } from './envelope.ts';
 import { isNoMessage, isNoStream, isStreamThere, NatsRefused } from './errors.ts';
 
@@ -28,7 +29,6 @@ const settings = {
   discard: DiscardPolicy.Old,
   max_age: nanos(weekMs),
   max_msgs: -1,
-  max_bytes: -1,
   max_msgs_per_subject: -1,
   max_msg_size: -1,
 } satisfies Partial<StreamConfig>;
@@ -50,7 +50,7 @@ const requireSettings = (config: StreamConfig) => {
 };
 
 /** What is read and written of the stream, apart from publishing. */
-export const streamOver = (nc: NatsConnection, replicas: number) => {
+export const streamOver = (nc: NatsConnection, { replicas, maxBytes }: StreamSize) => {
   let manager: Promise<JetStreamManager> | null = null;
   const jsm = () => {
     manager ??= nc.jetstreamManager({ checkAPI: false, timeout: answerMs });
@@ -73,6 +73,8 @@ export const streamOver = (nc: NatsConnection, replicas: number) => {
         ...settings,
         name: streamName,
         num_replicas: replicas,
+        // How much it holds is the operator's, also of one that is there: what goes first is the oldest, see above.
+        max_bytes: maxBytes ?? -1,
         duplicate_window: nanos(duplicatesMs),
         description: 'Revocations of Keyledger, in the order of its log',
       });

@@ -146,6 +146,8 @@ rights('a message is larger than any of ours may be', async () => {
 
 rights.run();
 
+const administratorIn = (file: string): string => /^ADMINISTRATOR_PASSWORD: "(.*)"$/m.exec(file)![1]!;
+
 const secrets = suite('deploy/nats, with the secrets of deploy/make-secrets.sh');
 secrets.skipUnless(noNatsToStop ?? noOpenssl);
 
@@ -158,6 +160,13 @@ secrets('lets in whoever has the password that Keyledger is given', async () => 
   const bus = await openBus(url.replace('nats:4222', `127.0.0.1:${own.port}`));
   await bus.publish([message(1)], null);
   await bus.close();
+  const nc = await connect({ servers: own.url, user: 'administrator', pass: administratorIn(files['passwords.conf']) });
+  const { streams } = await nc.jetstreamManager();
+  // It was made, so it fits into what nats.conf leaves it; its oldest messages make room before that is full.
+  const { max_bytes, discard } = (await streams.info(streamName)).config;
+  assert.equal([max_bytes, discard], [1_000_000_000, 'old']);
+  assert.match(readFileSync('deploy/nats/nats.conf', 'utf8'), /max_file_store: 1GB\n/);
+  await nc.close();
   await own.stop();
 });
 

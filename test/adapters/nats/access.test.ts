@@ -100,6 +100,7 @@ tls('insists on it where the URL does', async () => {
   try {
     const error = await failure(openBus(`tls://localhost:${plain.port}`));
     assert.instance(error, NatsRefused);
+    assert.is((error as Error).message, `localhost:${plain.port} has no TLS, on which the URL insists`);
   } finally {
     await plain.stop();
   }

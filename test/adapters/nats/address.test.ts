@@ -8,12 +8,12 @@ test('names servers, with and without ports', () => {
   assert.equal(natsAddress('nats://localhost'), {
     options: { servers: ['localhost:4222'] },
     name: 'localhost:4222',
-    replicas: 1,
+    stream: { replicas: 1, maxBytes: null },
   });
-  assert.equal(natsAddress('nats://a:1,b,nats://[::1]:3?replicas=3'), {
+  assert.equal(natsAddress('nats://a:1,b,nats://[::1]:3?replicas=3&maxBytes=1000000'), {
     options: { servers: ['a:1', 'b:4222', '[::1]:3'] },
     name: 'a:1,b:4222,[::1]:3',
-    replicas: 3,
+    stream: { replicas: 3, maxBytes: 1_000_000 },
   });
 });
 
@@ -46,6 +46,8 @@ test('says what is wrong, and no credentials', () => {
     ['nats://user:1?secret@a:4222', /unknown parameter; a \? in credentials is written as %3F/],
     ['nats://token?secret=1@a:4222', /unknown parameter; a \?/],
     ['nats://user:secret@a?replicas=9', /replicas other than 1 to 5/],
+    ['nats://user:secret@a?maxBytes=1', /maxBytes below 100000/],
+    ['nats://user:secret@a?maxBytes=1GB', /maxBytes below 100000, or one that is no number/],
     ['tls://user:secret@a?tlsCaFile=/nowhere/ca.pem', /\/nowhere\/ca.pem, which cannot be read \(ENOENT\)/],
     ['nats://user:%zz@a', /cannot be decoded/],
   ] as const) {

@@ -16,6 +16,13 @@ export const oneKey: MessageSignatures = {
   verify: async (bytes, { keyId, signature }) => keyId === 'k1' && ed25519.verify(publicKey, bytes, signature),
 };
 
+/** Of somebody else: what one signs the other does not know. */
+const otherSeed = new Uint8Array(32).fill(8);
+export const otherKey: MessageSignatures = {
+  signer: async () => (bytes) => ({ keyId: 'k2', signature: ed25519.sign(otherSeed, bytes) }),
+  verify: async (_, { keyId }) => keyId === 'k2',
+};
+
 export const openBus = (url: string, own: Partial<NatsBusOptions> = {}) =>
   openNatsBus({
     url,

@@ -7,7 +7,7 @@ import { type NatsServer, noNatsToStop, startNats } from '../../servers/nats.ts'
 import { eventually } from '../../support/eventually.ts';
 import { suite } from '../../support/suite.ts';
 import { heartbeat, message } from '../busSuite.ts';
-import { isSigned, lookAt, oneKey, openBus } from './parts.ts';
+import { isSigned, lookAt, oneKey, openBus, otherKey } from './parts.ts';
 
 const test = suite('NATS: the stream');
 test.skipUnless(noNatsToStop);
@@ -57,6 +57,87 @@ test('with other settings it is refused, by name and number, and left as it is',
   assert.match(said, /max_age 60000000000 where 604800000000000 is needed/);
   assert.not.match(said, /\n|subjects/);
   assert.equal((await raw.streams.info(name)).config, before);
+});
+
+const confined = async (bytes: string) => {
+  const small = await startNats({
+    jetStream: false,
+    more: `jetstream { store_dir: "FILES/store", max_file_store: ${bytes} }`,
+  });
+  const inside = await lookAt(small.url);
+  return {
+    url: small.url,
+    inside,
+    stop: async () => {
+      await inside.close();
+      await small.stop();
+    },
+  };
+};
+
+test('full, it lets its oldest messages go, and takes every new one', async () => {
+  const { url, inside, stop } = await confined('300KB');
+  const bus = await openBus(`${url}?maxBytes=200000`);
+  for (let from = 1; from <= 1_000; from += 100)
+    await bus.publish(messages(from, from + 99), from === 1 ? null : position(from - 1));
+  const { config, state } = await inside.streams.info(name);
+  assert.is(config.max_bytes, 200_000);
+  assert.ok(state.bytes <= 200_000 && state.first_seq > 1);
+  assert.is(state.last_seq, 1_000);
+  assert.equal(await bus.last(), { epoch: 'e1', position: position(1_000) });
+  await bus.close();
+  // Whoever comes later and asks for another size finds it as it is, and goes on.
+  const later = await openBus(`${url}?maxBytes=100000`);
+  await later.publish([message(1_001)], position(1_000));
+  await later.close();
+  await stop();
+});
+
+test('where the server has no more room it takes nothing and says why, and goes on when there is', async () => {
+  const { url, inside, stop } = await confined('200KB');
+  const bus = await openBus(url);
+  let taken = 0;
+  let error: unknown = null;
+  while (error === null && taken < 1_000) {
+    const after = taken === 0 ? null : position(taken);
+    error = await failure(bus.publish(messages(taken + 1, taken + 50), after));
+    if (error === null) taken += 50;
+  }
+  assert.ok(failedWith(error, 'bus-unavailable'), String(error));
+  assert.match((error as Error).message, /insufficient resources/);
+  const { state } = await inside.streams.info(name);
+  const last = (await bus.last())!;
+  assert.is(last.position, position(state.last_seq), 'those of the last call that were taken are the first of them');
+  await inside.streams.purge(name, { keep: 10 });
+  await bus.publish(messages(state.last_seq + 1, state.last_seq + 3), last.position);
+  assert.equal(await bus.last(), { epoch: 'e1', position: position(state.last_seq + 3) });
+  await bus.close();
+  await stop();
+});
+
+test('with more than the server has room for, it is refused', async () => {
+  const { url, stop } = await confined('200KB');
+  const error = await failure(openBus(`${url}?maxBytes=300000`));
+  assert.instance(error, NatsRefused);
+  assert.match((error as Error).message, /insufficient storage/);
+  await stop();
+});
+
+test('with messages of another installation it is used, and that is told once', async () => {
+  const told: string[] = [];
+  const own = { installation: async () => 'i2', signatures: otherKey, report: (what: string) => told.push(what) };
+  const bus = await openBus(server.url);
+  const other = await openBus(server.url, own);
+  await bus.publish([message(1)], null);
+  await other.last();
+  await other.publish([message(11)], null);
+  assert.match(told.join(), /holds messages of \/keyledger\/i1, another installation/);
+  await bus.last();
+  await bus.publish([message(2)], null);
+  await other.last();
+  await other.publish([message(12)], null);
+  assert.is(told.length, 1);
+  await Promise.all([bus.close(), other.close()]);
 });
 
 test('another stream with its subjects is refused', async () => {
