@@ -136,12 +136,19 @@ const checkKey = (name: string, value: string | undefined) => {
   }
 };
 
-const readFileVariable = (name: string, path: string): string => {
+const contentOf = (name: string, path: string): string => {
   try {
     return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
   } catch (error) {
     throw new ConfigurationError(`${name}_FILE: cannot read ${path} (${(error as NodeJS.ErrnoException).code})`);
   }
+};
+
+/** A secret that was never written is no way to say that there is none: what runs without it is another installation. */
+const readFileVariable = (name: string, path: string): string => {
+  const content = contentOf(name, path);
+  if (content.trim() === '') throw new ConfigurationError(`${name}_FILE: ${path} is empty`);
+  return content;
 };
 
 const withFiles = (environment: Environment): Environment => {

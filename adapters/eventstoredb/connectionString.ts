@@ -22,7 +22,8 @@ const values: ReadonlyMap<string, RegExp> = new Map(
  */
 export const checkedConnectionString = (given: string): string => {
   const text = given.trim().replace(/^kurrentdb/, 'esdb');
-  const parts = /^esdb(\+discover)?:\/\/(?:[^@/?]+:[^@/?]*@)?(?<hosts>[^@/?]+)\/?(?:\?(?<query>[^@]*))?$/.exec(text);
+  const parts =
+    /^esdb(\+discover)?:\/\/(?:(?<login>[^@/?]+:[^@/?]*)@)?(?<hosts>[^@/?]+)\/?(?:\?(?<query>[^@]*))?$/.exec(text);
   if (parts === null) throw new Error('is no connection string: esdb://user:password@host:2113?tls=true');
   for (const host of parts.groups!.hosts!.split(',')) {
     const [, port = '2113'] = /^[A-Za-z0-9._-]+(?::(\d{1,5}))?$/.exec(host) ?? [undefined, '0'];
@@ -34,6 +35,8 @@ export const checkedConnectionString = (given: string): string => {
     if (allowed === undefined) throw new Error(`has an unknown parameter${/^[a-z_-]+$/i.test(name) ? ` ${name}` : ''}`);
     if (value === '') throw new Error(`has no value for ${name}`);
     if (!allowed.test(value)) throw new Error(`has a value for ${name} that it cannot have`);
+    if (flat(name) === 'tls' && value === 'false' && parts.groups!.login !== undefined)
+      throw new Error('has user and password, which are sent over TLS alone: take them out, or tls=false');
   }
   return text;
 };

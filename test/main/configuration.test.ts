@@ -9,7 +9,7 @@ const configuration = suite('configuration');
 
 const key = 'ab'.repeat(32);
 const servers = {
-  KEYLEDGER_EVENTSTORE: 'esdb://user:secret@store:2113?tls=false',
+  KEYLEDGER_EVENTSTORE: 'esdb://user:secret@store:2113?tls=true',
   KEYLEDGER_MONGODB: 'mongodb://user:secret@mongo:27017/people?replicaSet=rs0',
   KEYLEDGER_NATS: 'nats://user:secret@nats:4222',
 };
@@ -62,6 +62,11 @@ for (const [name, value] of Object.entries({ ...servers, ...keys }))
     }
     assert.match(refusal({ [`${name}_FILE`]: file, [name]: value }), `${name} and ${name}_FILE are both set`);
     assert.match(refusal({ [`${name}_FILE`]: '/nowhere/file' }), `${name}_FILE: cannot`);
+    // A secret that was never written must not make it another installation, or one that tells nobody.
+    for (const nothing of ['', '\n', ' \r\n']) {
+      writeFileSync(file, nothing);
+      assert.is(refusal({ [`${name}_FILE`]: file }), `${name}_FILE: ${file} is empty`);
+    }
   });
 
 configuration('one of several processes shares everything', () => {
@@ -78,6 +83,8 @@ configuration('one of several processes shares everything', () => {
 for (const [name, value] of [
   ['KEYLEDGER_EVENTSTORE', 'http://user:secret@store'],
   ['KEYLEDGER_EVENTSTORE', 'esdb://user:secret@store?sharks=1'],
+  ['KEYLEDGER_EVENTSTORE', 'esdb://user:secret@store?tls=false'],
+  ['KEYLEDGER_MONGODB', 'mongodb://user:secret'],
   ['KEYLEDGER_EVENTSTORE_PREFIX', 'a-b'],
   ['KEYLEDGER_MONGODB', 'mongodb://user:secret@mongo/?tls=perhaps'],
   ['KEYLEDGER_MONGODB', 'mongodb://user:secret@mongo/?tlsCAFile=/nowhere'],

@@ -54,6 +54,8 @@ test('that are none say what is wrong', async () => {
     ['esdb://us%er:pass%word@localhost', /credentials/],
     ['esdb://localhost?keepAliveInterval=9999', /keepAliveInterval/],
     ['esdb://localhost?tlsCAFile=%', /credentials and paths/],
+    ['esdb://user:secret@localhost?tls=false', /over TLS alone/],
+    ['esdb+discover://user:secret@a,b?maxDiscoverAttempts=3&TLS=false', /over TLS alone/],
   ];
   for (const [text, why] of wrong) assert.match(problemOf(text), why, text);
 });

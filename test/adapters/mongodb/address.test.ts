@@ -28,6 +28,11 @@ address('its servers and its database, without credentials', () => {
   });
 });
 
+address('servers by name, address and socket', () => {
+  for (const host of ['a_b.example.com:1', '127.0.0.1', '[::1]:27017', '[fe80::1]', '%2Ftmp%2Fmongodb-27017.sock'])
+    assert.is(mongoAddress(`mongodb://ada:secret@${host}/`).name, host);
+});
+
 address('the driver’s own options pass, files of TLS that can be read as well', () => {
   const file = join(temporaryFolder(), 'ca.pem');
   writeFileSync(file, 'a certificate');
@@ -43,7 +48,11 @@ for (const [text, says] of [
   ['mongodb://', 'is no URL of MongoDB'],
   ['mongodb://ada:sec@ret@a', 'is no URL of MongoDB'],
   ['mongodb://ada:secret@a/na.me', 'names a database of other characters'],
-  ['mongodb://ada:secret@a:99999/', 'is not understood'],
+  ['mongodb://ada:secret@a:99999/', 'names servers as host or host:port'],
+  ['mongodb://ada:secret', 'names servers as host or host:port'],
+  ['mongodb://ada:secret:27017/people', 'names servers as host or host:port'],
+  ['mongodb://a/?authMechanism=PLAIN:secret', 'is not understood'],
+  ['mongodb://a/?authMechanism=sec%72et', 'is not understood'],
   ['mongodb://ada:se%ZZcret@a/', 'is not understood'],
   ['mongodb://ada:secret@a/?sharks=1', 'option sharks is not supported'],
   ['mongodb://ada:secret@a/?tls=maybe', 'tls/ssl must be either'],
