@@ -6,6 +6,7 @@ import type { Figure } from './figure.ts';
 import { commandsFigure } from './figures/commands.ts';
 import { eventStoreFigure } from './figures/eventstore.ts';
 import { foldTrial } from './figures/fold.ts';
+import { millionTrial } from './figures/million.ts';
 import { ownerOffTrial } from './figures/ownerOff.ts';
 import { rebuildFigure } from './figures/rebuild.ts';
 import { revocationDelay } from './figures/revocation.ts';
@@ -30,7 +31,7 @@ const figures: readonly Figure[] = [
   rebuildFigure,
 ];
 const delays: readonly Delay[] = [revocationDelay];
-const trials: readonly Trial[] = [writingTrial, foldTrial, ownerOffTrial];
+const trials: readonly Trial[] = [writingTrial, foldTrial, ownerOffTrial, millionTrial];
 const all = [...figures, ...delays, ...trials];
 
 const asked = process.argv.slice(2).filter((argument) => argument !== '--json');

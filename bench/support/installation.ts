@@ -23,7 +23,8 @@ export const scheduler = systemScheduler();
 export const crypto = nodeCryptography();
 export const randomness = systemRandomness();
 
-const masterKey = new Uint8Array(32).fill(7);
+/** So that the program can be started on what was written here. */
+export const masterKey = new Uint8Array(32).fill(7);
 
 const fail = (what: string, error: unknown) => {
   throw new Error(what, { cause: error });
