@@ -6,7 +6,7 @@ import type { Receipt } from '../domain/receipts.ts';
 import { revocationOf } from '../domain/revocation.ts';
 import { userStream } from '../domain/user.ts';
 import { readReceipts } from './receipts.ts';
-import { hasConfirmed, readSubscribers, type Subscriber, type SubscribersContext } from './subscribers.ts';
+import { readSubscribers, type Subscriber, type SubscriberInstance, type SubscribersContext } from './subscribers.ts';
 
 export type DeliveryContext = SubscribersContext & {
   readonly store: Pick<EventStore, 'readStream'>;
@@ -37,15 +37,39 @@ const endOf = async (store: DeliveryContext['store'], ownerId: UserId, key: Key)
   return own !== null && owners !== null ? (own < owners ? own : owners) : (own ?? owners);
 };
 
+const isOf = ({ name }: Subscriber, receipt: Receipt) => receipt.subscriber === name;
+
+/** Whether a process began to follow the feed after a position: it has never remembered what ended there. */
+const beganAfter = ({ epoch, from }: SubscriberInstance, current: string | null, position: Position): boolean =>
+  epoch === current && from !== undefined && from >= position;
+
+const hasConfirmed = ({ epoch, position }: SubscriberInstance, current: string | null, end: Position): boolean =>
+  epoch === current && position >= end;
+
+const latest = (times: readonly Instant[]): Instant | null => times.toSorted().at(-1) ?? null;
+
 /**
- * When each of a subscriber's processes first confirmed it, as the log says; where that is a moment behind, when they
- * were last heard of.
+ * When a subscriber had confirmed what ended at a position; null: not yet. All of its processes count that followed the
+ * feed then, those too that have left since; by the log, and where that is a moment behind, by when they were last heard
+ * of. Where only later ones are known, nobody remembers it from their beginning on.
  */
-const confirmedAt = ({ instances, name }: Subscriber, receipts: readonly Receipt[]): Instant[] =>
-  instances.map(({ value: { instance, at } }) => {
-    const first = receipts.find((receipt) => receipt.subscriber === name && receipt.instance === instance);
-    return first?.at ?? at;
-  });
+const confirmedAt = (
+  subscriber: Subscriber,
+  epoch: string | null,
+  end: Position,
+  receipts: readonly Receipt[],
+): Instant | null => {
+  const { instances, known } = subscriber;
+  const concerned = instances.filter((instance) => !beganAfter(instance, epoch, end));
+  if (!concerned.every((instance) => hasConfirmed(instance, epoch, end))) return null;
+  const later = new Set(known.filter((one) => beganAfter(one, epoch, end)).map(({ instance }) => instance));
+  const own = receipts.filter((receipt) => isOf(subscriber, receipt) && !later.has(receipt.instance));
+  const unwritten = concerned.filter(({ instance }) => !own.some((receipt) => receipt.instance === instance));
+  const theirs = latest([...own, ...unwritten].map(({ at }) => at));
+  if (theirs !== null) return theirs;
+  const first = receipts.find((receipt) => isOf(subscriber, receipt));
+  return first?.at ?? instances.map(({ at }) => at).toSorted()[0]!;
+};
 
 /**
  * Which services have confirmed that a key has ended: a subscriber has when every instance of it has, and the time is
@@ -56,10 +80,10 @@ export const deliveryOf = async (context: DeliveryContext, ownerId: UserId, key:
   if (end === null) return [];
   const epoch = context.reader.feed().epoch();
   const subscribers = await readSubscribers(context, context.now());
-  const processes = subscribers.reduce((count, { instances }) => count + instances.length, 0);
+  const processes = subscribers.reduce((count, { known }) => count + known.length, 0);
   const receipts = processes === 0 ? [] : await readReceipts(context.store, epoch, end, processes);
   return subscribers.map((subscriber) => ({
     subscriber: subscriber.name,
-    acknowledgedAt: hasConfirmed(subscriber, epoch, end) ? confirmedAt(subscriber, receipts).sort().at(-1)! : null,
+    acknowledgedAt: confirmedAt(subscriber, epoch, end, receipts),
   }));
 };

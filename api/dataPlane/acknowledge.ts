@@ -18,6 +18,10 @@ export const acknowledgeBody = z.strictObject({
     .meta({ description: 'Which of several processes of the subscriber.' }),
   epoch: z.string().min(1).max(128),
   position,
+  leaving: z
+    .literal(true)
+    .optional()
+    .meta({ description: 'This process ends: no later revocation waits for it, unless it is heard of again.' }),
 });
 
 /** Acknowledgements are kept one per subscriber and instance; another instance never hides one that is behind. */
@@ -31,10 +35,11 @@ const forgottenMs = 30 * 24 * 60 * 60 * 1000;
 
 /** Goes forward only, within an epoch: an answer that was long on its way takes nothing back. */
 const after = (before: Acknowledgement | null, told: Acknowledgement): Acknowledgement => {
-  if (before === null || before.epoch !== told.epoch) return { ...told, recent: [moment(told)] };
-  const { recent = [moment(before)] } = before;
-  if (before.position >= told.position) return { ...told, position: before.position, recent };
-  return { ...told, recent: [...recent, moment(told)].slice(-mostRecent) };
+  if (before === null || before.epoch !== told.epoch) return { ...told, from: told.position, recent: [moment(told)] };
+  const { recent = [moment(before)], from } = before;
+  const since = { ...told, ...(from !== undefined && { from }) };
+  if (before.position >= told.position) return { ...since, position: before.position, recent };
+  return { ...since, recent: [...recent, moment(told)].slice(-mostRecent) };
 };
 
 const moment = ({ position, at }: { readonly position: string; readonly at: Instant }) => ({ position, at });
@@ -62,6 +67,7 @@ export const acknowledge = async (plane: DataPlane, { request, response, request
     epoch: told.epoch,
     position: told.position,
     at: instant(plane.clock.now()),
+    ...(told.leaving && { left: true }),
   });
   response.writeHead(204, { 'Cache-Control': 'no-store', 'Keyledger-Request-Id': requestId });
   response.end();

@@ -15,6 +15,10 @@ export type Acknowledgement = {
   readonly position: string;
   /** RFC 3339: when it was last heard of. */
   readonly at: Instant;
+  /** The first position of this epoch that it confirmed: of what came before it remembers nothing. */
+  readonly from?: string;
+  /** It said that it ends: nobody waits for it any more. */
+  readonly left?: true;
   /** Newest last: each confirmation of the last while, until it is in the log. */
   readonly recent?: readonly { readonly position: string; readonly at: Instant }[];
 };

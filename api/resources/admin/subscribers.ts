@@ -14,6 +14,7 @@ import {
   rowsOf,
   type Subscriber,
   type SubscribersContext,
+  stateOfInstance,
   stateOfSubscriber,
 } from '../../subscribers.ts';
 
@@ -27,29 +28,30 @@ export type AdminSubscribersContext = SubscribersContext & {
 const tag = 'Operations';
 const access = ['operations'] as const;
 
+const state = z.enum(['acknowledged', 'behind', 'silent']).meta({
+  description:
+    'Whether it has confirmed the newest message; silent: not, although there has been one to confirm for 15 s and it was not heard of for as long. Of a service, that of the worst of its processes.',
+});
+
 const subscriberSchema = z.object({
   name: z.string().meta({ description: 'Of its service token.' }),
-  state: z
-    .enum(['acknowledged', 'behind', 'silent'])
-    .meta({ description: 'Whether it has confirmed the newest message; silent: not, and not heard of for 15 s.' }),
+  state,
   position: z.string().meta({ description: 'What all of its processes have confirmed.' }),
   lastHeardAt: instant,
   instances: z.array(
-    z.object({ instance: z.string().nullable(), epoch: z.string(), position: z.string(), at: instant }),
+    z.object({ instance: z.string().nullable(), state, epoch: z.string(), position: z.string(), at: instant }),
   ),
 });
 
-const shown = (context: AdminSubscribersContext, subscriber: Subscriber, now: Instant) => {
-  const instances = subscriber.instances.map(({ value: { instance, epoch, position, at } }) => ({
-    instance,
-    epoch,
-    position,
-    at,
-  }));
+const shown = (subscriber: Subscriber, now: Instant) => {
+  const instances = subscriber.instances.map((one) => {
+    const { instance, epoch, position, at } = one;
+    return { instance, state: stateOfInstance(one, now), epoch, position, at };
+  });
   const [least] = instances.map(({ position }) => position).sort();
   return {
     name: subscriber.name,
-    state: stateOfSubscriber(context, subscriber, now),
+    state: stateOfSubscriber(subscriber, now),
     position: least!,
     lastHeardAt: lastHeardAt(subscriber),
     instances,
@@ -71,7 +73,7 @@ const list = (context: AdminSubscribersContext) =>
     },
     handle: async () => {
       const now = context.now();
-      const items = (await readSubscribers(context, now)).map((subscriber) => shown(context, subscriber, now));
+      const items = (await readSubscribers(context, now)).map((subscriber) => shown(subscriber, now));
       return { status: 200, body: { items, lastMessage: context.reader.feed().lastMessage() } };
     },
   });

@@ -180,6 +180,7 @@ feed(
       epoch,
       position: positionAt(position),
       at: when,
+      from: positionAt(instance === null ? 8 : 9),
     });
     assert.is((await ack(rig, { epoch, position: positionAt(8) })).status, 204);
     assert.equal(await row(null), told(8));
@@ -195,11 +196,16 @@ feed(
     assert.is(moments[0], positionAt(8));
     assert.is(moments.at(-1), positionAt(10));
     assert.equal([...new Set(moments)].sort(), moments, 'each once, rising');
+    assert.is((await ack(rig, { epoch, position: positionAt(10), leaving: true })).status, 204);
+    assert.equal(await row(null), { ...told(10, null, later), left: true });
+    assert.is((await ack(rig, { epoch, position: positionAt(10) })).status, 204);
+    assert.equal(await row(null), told(10, null, later), 'it is back');
 
     const codeOf = async (body: unknown, token?: string) => (await ack(rig, body, token)).body?.code;
     assert.is(await codeOf({ epoch: 'another', position: positionAt(8) }), 'feed-restarted');
     assert.is(await codeOf({ epoch, position: positionAt(99) }), 'feed-restarted');
     assert.is(await codeOf({ epoch }), 'validation-failed');
+    assert.is(await codeOf({ epoch, position: positionAt(8), leaving: false }), 'validation-failed');
     assert.is(await codeOf({ epoch, position: positionAt(8), instance: 'ü' }), 'validation-failed');
     assert.is(await codeOf({ epoch, position: positionAt(8) }, tokenText(2)), 'forbidden');
     assert.equal(await row(null), told(10, null, later));

@@ -235,7 +235,8 @@ s(
       scopes: ['streams:read'],
     });
     const path = `/v1/admin/api-keys/${keyId}`;
-    const told = { instance: null, epoch: app.reader.feed().epoch()!, at: '2027-01-01T00:00:00.000Z' };
+    const heardAt = new Date(app.bed.clock.now()).toISOString();
+    const told = { instance: null, epoch: app.reader.feed().epoch()!, at: heardAt };
     const at = (name: string, position: string) => ({ ...told, name, position });
     await app.acknowledgements.put('early/', at('early', app.reader.position()!), 'any', { ref: 'early' });
     assert.equal((await admin.get(path)).body.delivery, [], 'nothing to confirm yet');
