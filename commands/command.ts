@@ -3,6 +3,7 @@ import type { Actor, Recorded } from '../domain/event.ts';
 import type { KeyId } from '../domain/ids.ts';
 import type { Instant } from '../domain/instant.ts';
 import type { Json } from '../domain/json.ts';
+import type { Shown } from './handling/shownOnce.ts';
 import type { Position } from './ports/eventStore.ts';
 
 /** Who asks, from where and when. Everything that ends up in the envelope of the events. */
@@ -22,11 +23,13 @@ export type Request = {
 
 /**
  * What a command answers. `result` is JSON and is kept, sealed, for a repeat. `secret` is a key's text: it is kept apart,
- * because it is destroyed when its key ends, while the rest of the answer stays.
+ * because it is destroyed when its key ends, while the rest of the answer stays. `shown`: other texts that are shown
+ * once, which are kept for minutes; whoever answers a repeat with them asks for proof again.
  */
 export type Done<R extends Json> = {
   readonly result: R;
   readonly secret?: { readonly keyId: KeyId; readonly text: string };
+  readonly shown?: Shown;
 };
 
 export type Outcome<R extends Json> =

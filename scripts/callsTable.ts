@@ -48,8 +48,8 @@ Not repeated in each row, because every call may answer them: 400 \`validation-f
 missing), \`cross-site\`, \`key-not-allowed-here\`, \`password-change-required\`; 404 \`not-found\` (an id in the path); 405
 \`method-not-allowed\`; 406 \`not-acceptable\`; 413 \`payload-too-large\`; 415 \`unsupported-media-type\`; 503 \`unavailable\`
 and, where \`Keyledger-Min-Position\` was sent, \`not-caught-up\`. With an \`Idempotency-Key\`: 409
-\`idempotency-in-progress\`, \`already-ended\`; 422 \`idempotency-key-reused\`, and \`not-recoverable\` where a key's text was
-destroyed since.
+\`idempotency-in-progress\`, \`already-ended\`; 422 \`idempotency-key-reused\`, and \`not-recoverable\` where a text
+that is shown once was destroyed since.
 
 ## What changes something
 

@@ -1,8 +1,10 @@
 import { z } from 'zod';
-import type { Execute } from '../../commands/command.ts';
-import type { TwoFactorCommands } from '../../commands/signIn/twoFactor.ts';
-import { isRejection } from '../../domain/decider.ts';
-import { type Route, route } from '../route.ts';
+import type { Execute, Outcome, Request } from '../../commands/command.ts';
+import type { Identity } from '../../commands/signIn/identity.ts';
+import type { TwoFactorAnswer, TwoFactorCommands } from '../../commands/signIn/twoFactor.ts';
+import { isRejection, type Rejection } from '../../domain/decider.ts';
+import type { Person } from '../principal.ts';
+import { type Answer, type Route, route } from '../route.ts';
 import { secretText } from './session.ts';
 
 export type TwoFactorContext = {
@@ -11,6 +13,7 @@ export type TwoFactorContext = {
     TwoFactorCommands,
     'enrolTwoFactor' | 'confirmTwoFactor' | 'disableTwoFactor' | 'renewRecoveryCodes'
   >;
+  readonly identity: Pick<Identity, 'confirm'>;
 };
 
 const tag = 'Profile';
@@ -32,6 +35,23 @@ const sensitive = [
   'too-many-requests',
 ] as const;
 
+/**
+ * What is shown once is shown again to whoever repeats the call, and proves again who they are: a session alone may have
+ * been left open, or stolen.
+ */
+const shownTo = async (
+  { identity }: TwoFactorContext,
+  caller: Person,
+  given: string | undefined,
+  outcome: Outcome<TwoFactorAnswer>,
+  request: Request,
+): Promise<Answer | Rejection> => {
+  if (isRejection(outcome)) return outcome;
+  const { position, replayed, shown } = outcome;
+  const unconfirmed = replayed ? await identity.confirm(caller, given, request) : null;
+  return unconfirmed ?? { status: 200, body: shown?.texts, position, replayed };
+};
+
 const enrol = (context: TwoFactorContext) =>
   route({
     method: 'POST',
@@ -51,14 +71,10 @@ const enrol = (context: TwoFactorContext) =>
     refuses: [...sensitive, 'two-factor-already-on'],
     handle: async ({ caller, body, command }) => {
       const { userId, sessionId } = caller;
-      const outcome = await context.execute(
-        context.commands.enrolTwoFactor,
-        { userId, sessionId, password: body.password },
-        command(),
-      );
-      if (isRejection(outcome)) return outcome;
-      const { position, replayed, result } = outcome;
-      return { status: 200, body: result, position, replayed };
+      const request = command();
+      const input = { userId, sessionId, password: body.password };
+      const outcome = await context.execute(context.commands.enrolTwoFactor, input, request);
+      return shownTo(context, caller, body.password, outcome, request);
     },
   });
 
@@ -133,10 +149,9 @@ const renew = (context: TwoFactorContext) =>
     handle: async ({ caller, body, command }) => {
       const { userId, sessionId } = caller;
       const input = { userId, sessionId, ...body };
-      const outcome = await context.execute(context.commands.renewRecoveryCodes, input, command());
-      if (isRejection(outcome)) return outcome;
-      const { position, replayed, result } = outcome;
-      return { status: 200, body: result, position, replayed };
+      const request = command();
+      const outcome = await context.execute(context.commands.renewRecoveryCodes, input, request);
+      return shownTo(context, caller, body.password, outcome, request);
     },
   });
 

@@ -19,6 +19,7 @@ import { newRunning, runOnce } from './once.ts';
 import { persistently, type Waiting } from './patience.ts';
 import { personOfActor } from './persons.ts';
 import { createRepeats } from './repeats.ts';
+import { createShownOnce } from './shownOnce.ts';
 import { stepTaker } from './step.ts';
 import { streamQueue } from './streamQueue.ts';
 
@@ -77,6 +78,7 @@ export const createHandler = (deps: HandlerDeps): Handler => {
   const { clock, randomness, scheduler, crypto, report } = deps;
   const waiting: Waiting = deps;
   const intents = createIntents(deps);
+  const shownOnce = createShownOnce(deps);
   const mark = highWaterMark(deps);
   const takeStep = stepTaker({ ...deps, queue: streamQueue(), waiting });
   const once = runOnce({ ...deps, takeStep, mark, waiting });
@@ -113,12 +115,16 @@ export const createHandler = (deps: HandlerDeps): Handler => {
         kept = await persistently(waiting, () => intents.forget(held));
         return;
       }
-      const { result, position } = outcome;
+      const { result, position, shown } = outcome;
       const secret = outcome.secret ? { ...outcome.secret, text: ended(outcome) ? null : outcome.secret.text } : null;
       const actor = personOfActor(request.actor);
       const persons = actor === null ? [...running.persons] : [...running.persons, actor];
-      const answer = { command, body, position, result, secret };
-      kept = await persistently(waiting, () => intents.answer(held, answer, persons)).catch((error: unknown) => {
+      const answer = { command, body, position, result, secret, ...(shown && { shown: true as const }) };
+      const keep = async () => {
+        if (shown !== undefined && body !== '') await shownOnce.keep(held.id, shown, persons);
+        return intents.answer(held, answer, persons);
+      };
+      kept = await persistently(waiting, keep).catch((error: unknown) => {
         // What is done is done: a repeat finds it by the events' ids. Where nothing was left to do there are none to find.
         if (running.appended === null) throw error;
         report(error, `keeping the answer of ${command}`);
@@ -151,7 +157,7 @@ export const createHandler = (deps: HandlerDeps): Handler => {
   ): Promise<Outcome<R>> => {
     const found = await intents.look(held.id);
     if (found?.state === 'answered')
-      return isAnswerOf(found.answer, outcome) ? outcome : repeatedAnswer<R>(found.answer);
+      return isAnswerOf(found.answer, outcome) ? outcome : repeatedAnswer<R>(held.id, found.answer);
     // Refused and forgotten, if by a write whose answer got lost: were it run again now, nothing would hold off a repeat.
     const forgotten = found === null && (repeated || (isRejection(outcome) && held.intent.body !== ''));
     if (forgotten) return outcome;
@@ -166,8 +172,13 @@ export const createHandler = (deps: HandlerDeps): Handler => {
     return withIntent(held, first?.request ?? request, true, (run) => command.run(given, run));
   };
 
-  const repeatedAnswer = <R extends Json>({ result, position, secret }: Answer): Outcome<R> => {
+  const repeatedAnswer = async <R extends Json>(id: string, answer: Answer): Promise<Outcome<R>> => {
+    const { result, position, secret } = answer;
     const kept = { result: result as R, position, replayed: true };
+    if (answer.shown) {
+      const shown = await shownOnce.read(id);
+      return shown === null ? reject('not-recoverable') : { ...kept, shown };
+    }
     if (!secret) return kept;
     const { keyId, text } = secret;
     const ended = deps.keyEnded?.(keyId) ?? text === null;
@@ -191,7 +202,7 @@ export const createHandler = (deps: HandlerDeps): Handler => {
       if (found.state === 'unreadable') return reject('not-found');
       const { body } = found.state === 'answered' ? found.answer : found.intent;
       if (body !== key.body) return reject('idempotency-key-reused');
-      if (found.state === 'answered') return repeatedAnswer<R>(found.answer);
+      if (found.state === 'answered') return repeatedAnswer<R>(key.id, found.answer);
       const held = await intents.takeOver(found, deps.processId);
       if (held) return takenOver(command, held, input, request);
     }

@@ -32,6 +32,8 @@ export type Answer = {
   readonly position: Position | null;
   readonly result: Json;
   readonly secret: { readonly keyId: KeyId; readonly text: string | null } | null;
+  /** There were texts that are shown once: they are kept elsewhere, for a shorter time. */
+  readonly shown?: true;
 };
 
 /** A begun command's row, as long as nobody else wrote it. */

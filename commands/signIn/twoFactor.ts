@@ -6,7 +6,8 @@ import { isTooShortAlone, tooShort } from '../../domain/password.ts';
 import { type User, type UserEvent, userStream } from '../../domain/user.ts';
 import { user } from '../../domain/userDecider.ts';
 import type { Command, Run } from '../command.ts';
-import type { OneTimeCodes } from '../environment.ts';
+import type { Clock, OneTimeCodes } from '../environment.ts';
+import { createShownOnce } from '../handling/shownOnce.ts';
 import type { Vault } from '../ports/vault.ts';
 import type { Boxes } from '../sealing/boxes.ts';
 import { sealedTable } from '../sealing/vaultTable.ts';
@@ -16,6 +17,7 @@ import type { Identity } from './identity.ts';
 export type TwoFactorDeps = {
   readonly vault: Vault;
   readonly boxes: Boxes;
+  readonly clock: Clock;
   readonly identity: Identity;
   readonly codes: Codes;
   readonly oneTimeCodes: OneTimeCodes;
@@ -37,11 +39,14 @@ type Enrolment = {
 export const enrolmentKind = 'two-factor-enrolment';
 const enrolmentMs = 30 * 60_000;
 
-export type EnrolAnswer = {
-  readonly secret: string;
-  readonly otpauthUrl: string;
+/** What enrolling and renewing show once: `secret` and `otpauthUrl` are of an enrolment alone. */
+export type ShownTexts = {
+  readonly secret?: string;
+  readonly otpauthUrl?: string;
   readonly recoveryCodes: readonly string[];
 };
+
+const shownOf = (userId: UserId) => `two-factor ${userId}`;
 
 const refusalOf = (state: User | null): Rejection | null => {
   if (state === null) return reject('not-found');
@@ -56,12 +61,15 @@ const newRecoveryCodes = ({ codes }: TwoFactorDeps, userId: UserId, run: Run) =>
 const createTable = ({ vault, boxes }: TwoFactorDeps) => sealedTable<Enrolment>(vault, enrolmentKind, boxes);
 type Table = ReturnType<typeof createTable>;
 
+/** What was shown before is good for nothing any more, so nobody is shown it again. */
+const forgetShown = (deps: TwoFactorDeps, userId: UserId) => createShownOnce(deps).forget(shownOf(userId));
+
 /**
  * A secret and recovery codes, which mean nothing before a code of the secret was shown from the same session.
  * Rejections: `two-factor-already-on`, `externally-managed`, `reauthentication-required`, `reauthentication-failed`,
  * `too-many-requests`.
  */
-const enrolTwoFactor = (deps: TwoFactorDeps, table: Table): Command<Asking, EnrolAnswer> => ({
+const enrolTwoFactor = (deps: TwoFactorDeps, table: Table): Command<Asking, TwoFactorAnswer> => ({
   name: 'EnrolTwoFactor',
   several: false,
   run: async ({ userId, sessionId, password }, run) => {
@@ -82,7 +90,9 @@ const enrolTwoFactor = (deps: TwoFactorDeps, table: Table): Command<Asking, Enro
       return [];
     });
     if (isRejection(step)) return step;
-    return { result: { secret, otpauthUrl: deps.oneTimeCodes.urlOf(secret, account), recoveryCodes: texts } };
+    await forgetShown(deps, userId);
+    const shown: ShownTexts = { secret, otpauthUrl: deps.oneTimeCodes.urlOf(secret, account), recoveryCodes: texts };
+    return { result: { userId }, shown: { of: shownOf(userId), texts: shown } };
   },
 });
 
@@ -119,6 +129,7 @@ const confirmTwoFactor = (deps: TwoFactorDeps, table: Table): Command<ConfirmTwo
       );
       if (isRejection(step)) return step;
       await table.remove(userId);
+      await forgetShown(deps, userId);
       return { result: { userId } };
     },
   };
@@ -181,7 +192,9 @@ const disableTwoFactor = (deps: TwoFactorDeps): Command<CodeInput, TwoFactorAnsw
       if (isRejection(decision) || decision.length === 0) return decision;
       return proven === null ? reject('conflict') : usingUp(proven, state, decision);
     });
-    return isRejection(step) ? step : { result: { userId } };
+    if (isRejection(step)) return step;
+    await forgetShown(deps, userId);
+    return { result: { userId } };
   },
 });
 
@@ -189,9 +202,7 @@ const disableTwoFactor = (deps: TwoFactorDeps): Command<CodeInput, TwoFactorAnsw
  * Ten new recovery codes; the old ones are good for nothing. Rejections: `code-invalid`, `conflict` where there is no
  * second factor, `externally-managed`, `reauthentication-required`, `reauthentication-failed`, `too-many-requests`.
  */
-const renewRecoveryCodes = (
-  deps: TwoFactorDeps,
-): Command<CodeInput, { readonly recoveryCodes: readonly string[] }> => ({
+const renewRecoveryCodes = (deps: TwoFactorDeps): Command<CodeInput, TwoFactorAnswer> => ({
   name: 'RenewRecoveryCodes',
   several: false,
   run: async (input, run) => {
@@ -204,7 +215,10 @@ const renewRecoveryCodes = (
       const decision = user.decide({ type: 'RenewRecoveryCodes', recoveryCodeHashes: hashes }, state);
       return isRejection(decision) ? decision : usingUp(proven, state, decision);
     });
-    return isRejection(step) ? step : { result: { recoveryCodes: texts } };
+    if (isRejection(step)) return step;
+    await forgetShown(deps, userId);
+    const shown: ShownTexts = { recoveryCodes: texts };
+    return { result: { userId }, shown: { of: shownOf(userId), texts: shown } };
   },
 });
 

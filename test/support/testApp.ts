@@ -142,7 +142,7 @@ export const startTestApp = async (options: { readonly publicUrl?: string } = {}
     ...profileRoutes(shared),
     ...passwordRoutes(shared),
     ...passwordResetRoutes({ ...shared, requestPasswordReset, cookies }),
-    ...twoFactorRoutes(shared),
+    ...twoFactorRoutes({ ...shared, identity }),
     ...deleteAccountRoutes({ ...shared, identity, sessions, cookies }),
     ...apiKeyRoutes({
       ...shared,

@@ -198,14 +198,70 @@ s('refuses bodies that are none of its', async ({ here }) => {
     assert.equal(refused(await here.post(`${path}/confirm`, body)), [400, 'validation-failed'], JSON.stringify(body));
 });
 
+const once = { 'idempotency-key': 'once' };
+
 s('answers a repeat alike', async ({ app, here }) => {
-  const once = { 'idempotency-key': 'once' };
   const first = await here.post(path, { password }, once);
   const repeat = await here.post(path, { password }, once);
   assert.equal(repeat.body, first.body);
   assert.is(repeat.headers.get('idempotency-replayed'), 'true');
   const confirm = { code: codeAt(first.body.secret, app.clock.now()) };
   for (let n = 0; n < 2; n += 1) assert.is((await here.post(`${path}/confirm`, confirm, once)).status, 204);
+});
+
+s('shows nothing again by a session alone', async ({ app, here }) => {
+  expectStatus(await here.post('/v1/session/reauthenticate', { password }), 204);
+  const begun = expectStatus(await here.post(path, {}, once), 200).body;
+  assert.equal(expectStatus(await here.post(path, {}, once), 200).body, begun);
+  app.clock.advance(5 * 60_000);
+  const repeat = await here.post(path, {}, once);
+  assert.equal(refused(repeat), [403, 'reauthentication-required']);
+  assert.not.match(JSON.stringify(repeat.body), new RegExp(begun.secret));
+  const elsewhere = app.browser();
+  expectStatus(await signIn(elsewhere), 200);
+  assert.equal(refused(await elsewhere.post(path, {}, once)), [403, 'reauthentication-required']);
+  expectStatus(await elsewhere.post('/v1/session/reauthenticate', { password }), 204);
+  assert.equal(expectStatus(await elsewhere.post(path, {}, once), 200).body, begun);
+});
+
+s('shows again for ten minutes, and nothing that is good for nothing any more', async ({ app, here }) => {
+  const kept = async () => (await app.bed.vault.find('shown-once', {}, { after: null, limit: 10 })).length;
+  const begin = (key: string) => here.post(path, { password }, { 'idempotency-key': key });
+  expectStatus(await begin('a'), 200);
+  assert.is(await kept(), 1);
+  app.clock.advance(10 * 60_000);
+  assert.equal(refused(await begin('a')), [422, 'not-recoverable']);
+  expectStatus(await begin('b'), 200);
+  const { secret } = expectStatus(await begin('c'), 200).body;
+  assert.equal(refused(await begin('b')), [422, 'not-recoverable'], 'another was begun since');
+  expectStatus(await begin('c'), 200);
+  expectStatus(await here.post(`${path}/confirm`, { code: codeAt(secret, app.clock.now()) }), 204);
+  assert.equal(refused(await begin('c')), [422, 'not-recoverable'], 'it is on');
+  assert.is(await kept(), 0);
+
+  app.clock.advance(30_000);
+  const renewing = { password, code: codeAt(secret, app.clock.now()) };
+  const renewed = expectStatus(await here.post(`${path}/recovery-codes`, renewing, once), 200).body;
+  const again = expectStatus(await here.post(`${path}/recovery-codes`, renewing, once), 200);
+  assert.equal([again.body, again.headers.get('idempotency-replayed')], [renewed, 'true']);
+  app.clock.advance(30_000);
+  const off = { password, code: codeAt(secret, app.clock.now()) };
+  expectStatus(await here.post(`${path}/disable`, off), 204);
+  assert.equal(refused(await here.post(`${path}/recovery-codes`, renewing, once)), [422, 'not-recoverable']);
+  assert.is(await kept(), 0);
+});
+
+s('keeps nothing of what it showed in the clear, nor in the answer that it keeps for a day', async ({ app, here }) => {
+  const { secret, recoveryCodes } = expectStatus(await here.post(path, { password }, once), 200).body;
+  for (const kind of ['intent', 'shown-once', 'two-factor-enrolment']) {
+    const rows = await app.bed.vault.find(kind, {}, { after: null, limit: 10 });
+    assert.ok(rows.length > 0, kind);
+    for (const text of [secret, ...recoveryCodes]) assert.not.ok(JSON.stringify(rows).includes(text));
+  }
+  const [row] = await app.bed.vault.find('intent', {}, { after: null, limit: 10 });
+  const answer = await app.boxes.open('vault intent', row!.value, `intent ${row!.id}`);
+  assert.match(answer ?? '', /"shown":true/);
+  for (const text of [secret, ...recoveryCodes]) assert.not.ok(answer!.includes(text));
 });
 
 s('all · two-factor: not for accounts that are managed elsewhere', async ({ app }) => {
