@@ -111,11 +111,10 @@ const create = (command: CreateApiKey, state: Keyring): Decision<KeyringEvent> =
   const scopes = scopesOf(command, command.scopes);
   if (isRejection(scopes)) return scopes;
 
-  const counted = countedKeys(state, command);
-  const full = counted.length >= policy.maxKeysPerUser;
+  const full = countOf(state, command) >= policy.maxKeysPerUser;
   if (full && policy.whenFull === 'refuse') return limitReached(command);
-  const replaced = full ? counted : [];
-  const taken = full ? null : nameTaken(command, name, counted);
+  const replaced = full ? countedKeys(state, command) : [];
+  const taken = full || !policy.uniqueNames ? null : nameTaken(command, name, countedKeys(state, command));
   if (taken) return taken;
   const description = tidy(command.description ?? null);
   const recoverable = policy.secret === 'recoverable';
@@ -300,6 +299,10 @@ const nameTaken = (
   policy.uniqueNames && name !== null && others.some((other) => other.name === name)
     ? reject('api-key-name-taken')
     : null;
+
+/** How many there are of `countedKeys`. */
+const countOf = (state: Keyring, { ownerEpoch }: OwnerFacts): number =>
+  ownerEpoch === state.epoch ? state.counted.size : 0;
 
 /** The keys that hold a slot and a name: of the owner's epoch, active or expired, neither revoked nor in grace. */
 const countedKeys = (state: Keyring, { ownerEpoch }: OwnerFacts): readonly Key[] =>

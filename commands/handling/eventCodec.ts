@@ -52,9 +52,9 @@ export type EventCodec = {
 /** Events that speak of nobody (a free text by a service or a worker) are sealed too, under a key that is never destroyed. */
 const nobody = 'installation';
 
-// Stored shapes: the plain texts of the two boxes.
-type SealedData = { readonly fields?: Data; readonly reason?: string };
+// Stored shapes: the plain texts of the two boxes. Where the event's person is who acted, one box holds both.
 type SealedMetadata = { readonly ip: string | null; readonly userAgent: string | null };
+type SealedData = { readonly fields?: Data; readonly reason?: string; readonly seen?: SealedMetadata };
 
 export const eventCodec = (deps: { crypto: Cryptography; keys: PersonKeys; catalogue: Catalogue }): EventCodec => {
   const { crypto, keys, catalogue } = deps;
@@ -80,23 +80,37 @@ export const eventCodec = (deps: { crypto: Cryptography; keys: PersonKeys; catal
     const declared = catalogue.typeOf(type);
     const { open, hidden } = divided(event.data, declared.personal);
 
-    const person = personOf(declared, event.data, stream, envelope) ?? nobody;
+    const ofEvent = personOf(declared, event.data, stream, envelope);
+    // An address speaks of whoever acted. Where that is no person of ours (a failed sign-in, a service) it is the event's
+    // person whom it may identify, so it lies under their key; where there is none either, it is not kept at all.
+    const ofAddress = ip === null && userAgent === null ? null : (personOfActor(envelope.actor) ?? ofEvent);
+    let keptAddress = false;
+
+    const person = ofEvent ?? nobody;
     let sealed: SealedFields | undefined;
     let dataErased = false;
     if (hidden || reason !== null) {
-      const key = await (declared.person === 'actor' ? keys.ensure(person) : keys.find(person));
+      const known = keys.cached(person);
+      const key =
+        known === undefined ? await (declared.person === 'actor' ? keys.ensure(person) : keys.find(person)) : known;
       dataErased = key === null;
-      const plain = { ...(hidden && { fields: hidden }), ...(reason !== null && { reason }) };
-      if (key) sealed = box(key, person, dataAad(id, person), plain);
+      if (key) {
+        keptAddress = ofAddress === person;
+        const plain: SealedData = {
+          ...(hidden && { fields: hidden }),
+          ...(reason !== null && { reason }),
+          ...(keptAddress && { seen: { ip, userAgent } }),
+        };
+        sealed = box(key, person, dataAad(id, person), plain);
+      }
     }
 
-    // An address speaks of whoever acted. Where that is no person of ours (a failed sign-in, a service) it is the event's
-    // person whom it may identify, so it lies under their key; where there is none either, it is not kept at all.
-    const seen = personOfActor(envelope.actor) ?? personOf(declared, event.data, stream, envelope);
     let sealedMetadata: SealedFields | undefined;
-    if (seen !== null && (ip !== null || userAgent !== null)) {
-      const key = await keys.ensure(seen);
-      if (key) sealedMetadata = box(key, seen, metadataAad(id, seen), { ip, userAgent });
+    if (ofAddress !== null && !keptAddress) {
+      const known = keys.cached(ofAddress);
+      const key = known === undefined ? await keys.ensure(ofAddress) : known;
+      keptAddress = key !== null;
+      if (key) sealedMetadata = box(key, ofAddress, metadataAad(id, ofAddress), { ip, userAgent });
     }
 
     const metadata: StoredMetadata = {
@@ -120,8 +134,8 @@ export const eventCodec = (deps: { crypto: Cryptography; keys: PersonKeys; catal
         position,
         metadata: {
           ...opened(metadata),
-          ip: sealedMetadata ? ip : null,
-          userAgent: sealedMetadata ? userAgent : null,
+          ip: keptAddress ? ip : null,
+          userAgent: keptAddress ? userAgent : null,
           reason: dataErased ? null : reason,
         },
         personal: dataErased && hidden ? 'erased' : 'present',
@@ -137,7 +151,7 @@ export const eventCodec = (deps: { crypto: Cryptography; keys: PersonKeys; catal
     const seen =
       metadata.sealed && actorKey
         ? (unbox(actorKey, metadata.sealed, metadataAad(event.id, metadata.sealed.person)) as SealedMetadata)
-        : null;
+        : inside?.seen;
 
     const declared = catalogue.typeOf(event.type);
     const data = inside?.fields ? { ...event.data, ...inside.fields } : event.data;
@@ -219,8 +233,12 @@ export const eventCodec = (deps: { crypto: Cryptography; keys: PersonKeys; catal
 };
 
 /** Whose keys an event was sealed under. */
-export const sealedUnder = (event: EventToAppend): readonly string[] =>
-  [event.sealed, event.metadata.sealed].flatMap((sealed) => (sealed ? [sealed.person] : []));
+export const sealedUnder = ({ sealed, metadata }: EventToAppend): readonly string[] => {
+  const persons: string[] = [];
+  if (sealed) persons.push(sealed.person);
+  if (metadata.sealed) persons.push(metadata.sealed.person);
+  return persons;
+};
 
 // The id and the person bind a box to its place; the word keeps an event's two boxes apart.
 const dataAad = (eventId: string, person: string): string => `data of event ${eventId} of ${person}`;

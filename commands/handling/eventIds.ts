@@ -8,16 +8,10 @@ import { toHex } from '../sealing/encoding.ts';
  * @param bits its random bits: at least 10 bytes, of which 74 bits are taken
  */
 export const uuid7 = (at: Instant, bits: Uint8Array): string => {
-  const ms = millis(at);
-  const bytes = new Uint8Array(16);
-  new DataView(bytes.buffer).setUint32(0, Math.floor(ms / 2 ** 16));
-  bytes[4] = ms / 2 ** 8;
-  bytes[5] = ms;
-  bytes.set(bits.subarray(0, 10), 6);
-  bytes[6] = 0x70 | (bytes[6]! & 0x0f);
-  bytes[8] = 0x80 | (bytes[8]! & 0x3f);
-  const hex = toHex(bytes);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  const time = millis(at).toString(16).padStart(12, '0');
+  const random = toHex(bits);
+  const variant = '89ab'[(bits[2]! >> 4) & 3];
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(1, 4)}-${variant}${random.slice(5, 8)}-${random.slice(8, 20)}`;
 };
 
 /** Everything that a command makes up, the same in every run of it. */

@@ -95,13 +95,14 @@ const makeKey = async (
   const keyId = run.newId('key');
   let policyRevision: number | null = null;
   let epoch = asOfEpoch;
+  let text = '';
   const decide = async (state: Keyring) => {
     const known = await ownerFacts(run, ownerId);
     policyRevision = known.policyRevision;
     epoch ??= known.facts.ownerEpoch;
     const refused = ownerMayAct(known.owner) ?? sameEpoch(epoch, known.facts.ownerEpoch);
     if (refused) return refused;
-    const text = keyText(run, known.facts.policy);
+    text = keyText(run, known.facts.policy);
     const secret = { keyId, secretHash: toHex(crypto.sha256(text)), mask: maskOf(text) };
     const decision = keyring.decide(command(secret, known.facts), state);
     if (isRejection(decision) || known.facts.policy.secret === 'once') return decision;
@@ -123,7 +124,12 @@ const makeKey = async (
     if (!isTextKept({ recoverable: true, policyRevision: made.metadata.policyRevision }, state))
       await secrets.destroy(keyId);
   }
-  return { result: { keyId, ownerId }, secret: { keyId, text: keyText(run, formOf(made.data.mask)) } };
+  const { mask } = made.data;
+  // Found again, it may have another form than what was decided on now.
+  return {
+    result: { keyId, ownerId },
+    secret: { keyId, text: maskOf(text) === mask ? text : keyText(run, formOf(mask)) },
+  };
 };
 
 /** The new key's text is answered once, as `secret`. */

@@ -153,6 +153,36 @@ codecs('an address lies with the actor, else with the person of the event, else 
   assert.is(sealed!.openedAt(0, '').metadata.ip, null);
 });
 
+const ended = { id, type: 'ApiKeyExpired', data: { keyId: 'k1', expiresAt: at } };
+
+codecs('what an event says of one person lies in one box, and goes with it', async () => {
+  const { codec, keys } = bed();
+  await keys.ensure('p1');
+  const data = { keyId: 'k1', name: 'my key', description: null };
+  const actor = { kind: 'user', id: 'p1' } as const;
+  const [sealed] = await codec.seal('keyring-p1', [{ id, type: 'ApiKeyRenamed', data }], envelope({ actor }));
+  assert.is(sealed!.toAppend.sealed?.person, 'p1');
+  assert.is(sealed!.toAppend.metadata.sealed, undefined);
+  const kept = stored(sealed!.toAppend, 'keyring-p1');
+  const opened = await codec.open(kept);
+  assert.equal(sealed!.openedAt(3, kept.position), opened);
+  assert.equal([opened.data.name, opened.metadata.reason], ['my key', 'a written reason']);
+  assert.equal([opened.metadata.ip, opened.metadata.userAgent], ['192.0.2.1', envelope().userAgent]);
+  await keys.destroy('p1', at);
+  const { data: left, metadata, personal } = await codec.open(kept);
+  assert.equal([left.name, metadata.reason, metadata.ip, metadata.userAgent], [null, null, null, null]);
+  assert.is(personal, 'erased');
+});
+
+codecs('an address by itself lies beside data in which nothing is hidden', async () => {
+  const { codec } = bed();
+  const actor = { kind: 'user', id: 'p1' } as const;
+  const [sealed] = await codec.seal('keyring-p1', [ended], envelope({ actor, reason: null }));
+  assert.is(sealed!.toAppend.sealed, undefined);
+  assert.is(sealed!.toAppend.metadata.sealed?.person, 'p1');
+  assert.is((await codec.open(stored(sealed!.toAppend, 'keyring-p1'))).metadata.ip, '192.0.2.1');
+});
+
 codecs('a free text by no person of ours is sealed all the same', async () => {
   const { codec } = bed();
   const data = { source: 'a forum', reported: 1, revoked: 1 };
@@ -171,6 +201,7 @@ codecs('refuses a box that was moved or tampered with', async () => {
   const renamed = (name: string) => ({ id, type: 'ApiKeyRenamed', data: { keyId: 'k1', name, description: null } });
   const actor = { kind: 'user', id: 'p1' } as const;
   const [one] = await codec.seal('keyring-p1', [renamed('mine')], envelope({ actor }));
+  const [others] = await codec.seal('keyring-p2', [renamed('theirs')], envelope({ actor }));
   const [two] = await codec.seal('keyring-p2', [{ ...renamed('theirs'), id: id.replace(/1$/, '2') }], envelope());
   const good = stored(one!.toAppend, 'keyring-p1');
   const refused = async (event: StoredEvent) =>
@@ -181,7 +212,7 @@ codecs('refuses a box that was moved or tampered with', async () => {
   await refused({ ...good, id: id.replace(/1$/, '3') });
   await refused({ ...good, sealed: two!.toAppend.sealed! });
   await refused({ ...good, sealed: { person: 'p2', box: good.sealed!.box } });
-  await refused({ ...good, sealed: { person: 'p1', box: good.metadata.sealed!.box } });
+  await refused({ ...good, sealed: others!.toAppend.metadata.sealed! });
   await refused({ ...good, metadata: { ...good.metadata, sealed: { person: 'p1', box: good.sealed!.box } } });
   const bytes = Buffer.from(good.sealed!.box, 'base64');
   bytes[20]! ^= 1;
