@@ -1,11 +1,11 @@
 import type { EventCodec } from '../commands/handling/eventCodec.ts';
-import type { EventStore, Position } from '../commands/ports/eventStore.ts';
+import type { EventStore, Position, StoredEvent } from '../commands/ports/eventStore.ts';
 import type { Build, Lists, ParkedStream } from '../commands/ports/lists.ts';
 import type { Projection } from '../projections/projection.ts';
-import { type Difference, differencesBetween } from './lists/difference.ts';
 import { type Filling, fillingOf } from './lists/filling.ts';
 import { type Need, openBatch } from './lists/openedBatch.ts';
 import { goOn } from './lists/parkedStreams.ts';
+import { type Verification, type VerificationParts, verifyList } from './lists/verification.ts';
 import { either, fired, type Worker, type WorkerParts, worker } from './worker.ts';
 
 export type ProjectorParts = WorkerParts & {
@@ -21,13 +21,6 @@ export type ProjectorParts = WorkerParts & {
 
 /** `events`: read so far. `done`: 0..1, an estimate from the positions. */
 export type FillProgress = { readonly events: number; readonly position: Position | null; readonly done: number };
-
-export type Verification = {
-  readonly compared: number;
-  readonly count: number;
-  /** The first thousand. */
-  readonly differences: readonly Difference[];
-};
 
 /**
  * Fills the lists from the log. Every build has its own checkpoint, moved together with the documents; builds that stand
@@ -47,7 +40,7 @@ export type Projector = Worker & {
   readonly skip: (list: string, stream: string, revision: number) => Promise<boolean>;
   /** Fills another build beside the present one and switches to it; resolves when it answers. The projector must be running. */
   readonly rebuild: (list: string, progress: (progress: FillProgress) => void, signal: AbortSignal) => Promise<void>;
-  /** Replays the log beside the list, to where the list stands, and compares. */
+  /** Replays the log beside the list, to where the list stands, and compares, whoever fills the list meanwhile. */
   readonly verify: (
     list: string,
     progress: (progress: FillProgress) => void,
@@ -59,7 +52,6 @@ const defaultBatchSize = 1_000;
 const idleMs = 500;
 /** Builds may be made and dropped by other processes. */
 const lookAgainMs = 2_000;
-const mostDifferences = 1_000;
 /** Whoever fills the list at full speed moves it under whoever lets a stream go. */
 const mostTries = 100;
 
@@ -301,49 +293,12 @@ export const createProjector = (parts: ProjectorParts): Projector => {
   };
 
   const verify: Projector['verify'] = async (list, progress, signal) => {
-    const line = await currentLine(list);
-    const { projection, build } = line.filling;
-    const schema = { ...projection.schema, name: `${list}${replaySuffix}` };
-    for (const left of await lists.builds()) if (left.list === schema.name) await lists.dropBuild(left.id);
-    const replay = await lineOf(await lists.createBuild(schema, false), projection);
-    const replayTo = async (target: Position | null) => {
-      while (target !== null && (replay.scanned === null || replay.scanned < target)) {
-        signal.throwIfAborted();
-        const batch = await store.readAll(replay.scanned, batchSize);
-        const due = batch.events.filter(({ position }) => position <= target);
-        const events = await openBatch(codec, due, needOf);
-        if (events.length > 0 && !(await replay.filling.advance(events))) throw new Error('somebody moved the replay');
-        replay.scanned = due.at(-1)?.position ?? batch.position;
-        replay.events += due.length;
-        progress({ events: replay.events, position: replay.scanned, done: shareOf(replay.scanned, target) });
-        if (batch.end) return;
-      }
-    };
-    const result = { compared: 0, count: 0, differences: [] as Difference[] };
-    try {
-      await replayTo((await checkpointOf(build.id))?.position ?? null);
-      // The little that came meanwhile; then the list stands still while it is looked at.
-      await queued(line, async () => {
-        for (let from = await checkpointOf(build.id); ; ) {
-          await replayTo(from?.position ?? null);
-          Object.assign(result, { compared: 0, count: 0, differences: [] });
-          for await (const found of differencesBetween(lists, schema, build.id, replay.filling.build.id)) {
-            if ('compared' in found) result.compared = found.compared;
-            else if (result.count++ < mostDifferences) result.differences.push(found);
-          }
-          const to = await checkpointOf(build.id);
-          if (to?.position === from?.position) return;
-          // Another process moved it meanwhile.
-          from = to;
-        }
-      });
-    } finally {
-      await lists.dropBuild(replay.filling.build.id);
-    }
-    return result;
+    const { projection, build } = (await currentLine(list)).filling;
+    const told: VerificationParts['progress'] = (events, position, target) =>
+      progress({ events, position, done: shareOf(position, target) });
+    const open = (events: readonly StoredEvent[]) => openBatch(codec, events, needOf);
+    return verifyList({ lists, store, clock, open, batchSize, progress: told, signal }, build, projection);
   };
-
-  const checkpointOf = async (buildId: string) => (await lists.builds()).find(({ id }) => id === buildId)?.checkpoint;
 
   const running = worker(parts, 'projector', step, { position: () => lines[0]?.scanned ?? null });
   return {
@@ -370,8 +325,6 @@ export class UnknownList extends Error {
     this.name = 'UnknownList';
   }
 }
-
-const replaySuffix = 'Replay';
 
 /** Another build of the list answers: of a newer version, or of the same after a rebuild. */
 const isReplaced = (build: Build, builds: readonly Build[]): boolean =>

@@ -367,6 +367,101 @@ test('verify replays the log and reports every field that differs, and nothing v
   );
 });
 
+/** The log as it is while it is being written: what stands after `shown` nobody has written yet. */
+const growing = (store: EventStore, positions: readonly string[]) => {
+  let shown = 0;
+  const isThere = (position: string) => position <= positions[shown]!;
+  return {
+    /** @param count events are written */
+    grow: (count: number) => {
+      shown = Math.min(shown + count, positions.length - 1);
+    },
+    left: () => positions.length - 1 - shown,
+    store: {
+      ...store,
+      readAll: async (after, limit) => {
+        const page = await store.readAll(after, limit);
+        const events = page.events.filter(({ position }) => isThere(position));
+        return events.length === page.events.length
+          ? { ...page, end: page.end || !positions.some((one) => one > (page.position ?? '') && isThere(one)) }
+          : { events, position: events.at(-1)?.position ?? after, end: true };
+      },
+    } satisfies EventStore as EventStore,
+  };
+};
+
+test('verify ends and finds what differs, nothing else, while others write and move the list at every look', () =>
+  fc.assert(
+    fc.asyncProperty(choices(120), fc.integer({ min: 1, max: 3 }), fc.boolean(), async (chosen, speed, tampered) => {
+      const { bed, core } = await bedWith(worldOf(chosen));
+      const positions = (await bed.store.readAll(null, 10_000)).events.map(({ position }) => position);
+      const { store, grow, left } = growing(bed.store, positions);
+      grow(Math.floor(positions.length / 3));
+      const other = projectorOver(bed, core, { store, batchSize: 3 });
+      await other.catchUp();
+      const { id, checkpoint } = await buildOf(bed.lists, 'apiKeys');
+      const set = { op: 'set', id: 'invented', fields: { kind: 'key', ownerId: 'nobody' } } as const;
+      if (tampered)
+        await bed.lists.apply(id, {
+          after: checkpoint,
+          checkpoint: checkpoint!,
+          applied: [{ stream: 'x', revision: 0, changes: [set] }],
+          park: [],
+          unpark: [],
+          waiting: [],
+        });
+      // Somebody writes more before each look, and another process brings it into the list at once.
+      let looks = 0;
+      const moving = async (buildId: string) => {
+        if (buildId !== id || left() === 0) return;
+        looks += 1;
+        grow(speed);
+        await other.catchUp();
+      };
+      const lists: Lists = {
+        ...bed.lists,
+        query: async (buildId, query) => {
+          await moving(buildId);
+          return bed.lists.query(buildId, query);
+        },
+        builds: async () => {
+          const builds = await bed.lists.builds();
+          await moving(id);
+          return builds;
+        },
+      };
+      const { differences, count } = await projectorOver(bed, core, { store, lists }).verify(
+        'apiKeys',
+        () => {},
+        never,
+      );
+      assert.equal([...new Set(differences.map((found) => found.id))], tampered ? ['invented'] : []);
+      assert.is(count, differences.length);
+      assert.ok(looks < 40, `${looks} looks`);
+    }),
+    { numRuns: 60 },
+  ));
+
+test('verify ends although the log never seems to', async () => {
+  const { bed, core } = await bedWith(someWorld(600));
+  const positions = (await bed.store.readAll(null, 10_000)).events.map(({ position }) => position);
+  const { store, grow, left } = growing(bed.store, positions);
+  grow(50);
+  const other = projectorOver(bed, core, { store });
+  await other.catchUp();
+  const lists: Lists = {
+    ...bed.lists,
+    builds: async () => {
+      grow(1);
+      await other.catchUp();
+      return bed.lists.builds();
+    },
+  };
+  const { count } = await projectorOver(bed, core, { store, lists }).verify('users', () => {}, never);
+  assert.is(count, 0);
+  assert.ok(left() > 100, 'it did not wait for the last of them');
+});
+
 test('a list of an older version answers until the newer one is filled, and goes', async () => {
   const { bed, core } = await bedWith(someWorld(40));
   await fill(bed, core);

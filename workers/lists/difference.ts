@@ -18,7 +18,6 @@ export const differencesBetween = async function* (
   stored: string,
   replayed: string,
 ): AsyncIterable<Difference | { readonly compared: number }> {
-  const ignored = new Set(['id', ...schema.volatile]);
   const left = documentsIn(lists, stored);
   const right = documentsIn(lists, replayed);
   let [a, b] = await Promise.all([left.next(), right.next()]);
@@ -27,7 +26,7 @@ export const differencesBetween = async function* (
     const [x, y] = [a.done ? null : a.value, b.done ? null : b.value];
     const first = x === null ? y! : y === null || before(x.id, y.id) ? x : y;
     const both = { x: x?.id === first.id ? x : null, y: y?.id === first.id ? y : null };
-    yield* fieldsOf(first.id, both.x, both.y, ignored);
+    yield* fieldsThatDiffer(schema, first.id, both.x, both.y);
     if (both.x) a = await left.next();
     if (both.y) b = await right.next();
     if (++compared % pageSize === 0) yield { compared };
@@ -45,18 +44,19 @@ async function* documentsIn(lists: Lists, buildId: string): AsyncGenerator<Docum
   }
 }
 
-function* fieldsOf(
+/** One document, as two builds have it. */
+export function* fieldsThatDiffer(
+  schema: ListSchema,
   id: string,
   stored: Document | null,
   replayed: Document | null,
-  ignored: ReadonlySet<string>,
 ): Generator<Difference> {
   if (stored === null || replayed === null) {
     yield { id, field: 'id', stored: stored && id, replayed: replayed && id };
     return;
   }
   for (const field of new Set([...Object.keys(stored), ...Object.keys(replayed)])) {
-    if (ignored.has(field)) continue;
+    if (field === 'id' || schema.volatile.includes(field)) continue;
     const values = { stored: stored[field] ?? null, replayed: replayed[field] ?? null };
     if (canonical(values.stored) !== canonical(values.replayed)) yield { id, field, ...values };
   }
