@@ -1,32 +1,58 @@
-// Compiles src/ to CommonJS, with a door for ES modules: one verifier, however it is imported. `npm run build -w sdk`
+// Packs src/ into one file of CommonJS, with a door for ES modules: one verifier, however it is imported; and one file of
+// types for both. `npm run build -w sdk`
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
-const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 const dist = join(folder, 'dist');
-const made = join(dist, 'types');
+const declared = join(dist, 'declared');
 
-const compile = (...options) => {
-  const args = [tsc, '--project', folder, '--noEmit', 'false', ...options];
-  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+/** What tsc says of the types; it also checks them. */
+const declare = () => {
+  const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+  const options = ['--noEmit', 'false', '--declaration', '--emitDeclarationOnly', '--stripInternal'];
+  const { status } = spawnSync(process.execPath, [tsc, '--project', folder, ...options, '--outDir', declared], {
+    stdio: 'inherit',
+  });
   if (status !== 0) process.exit(status ?? 1);
 };
 
-const commonJs = ['--module', 'commonjs', '--moduleResolution', 'bundler', '--verbatimModuleSyntax', 'false'];
+/** Three files of types as one: what they import from each other is all there. */
+const types = () => {
+  const texts = ['errors', 'types', 'index'].map((name) => readFileSync(join(declared, `${name}.d.ts`), 'utf8'));
+  const text = texts
+    .join('')
+    .replace(/^(import|export) (type )?\{[^}]*\}( from '[^']*')?;\n/gm, '')
+    .replace(/^( {4})+/gm, (indent) => indent.slice(indent.length / 2));
+  if (/^import /m.test(text)) throw new Error('the types import something');
+  return text;
+};
 
 rmSync(dist, { recursive: true, force: true });
-// Comments are for people who read types; what runs is smaller without them.
-compile('--outDir', join(dist, 'cjs'), '--removeComments', ...commonJs, '--esModuleInterop');
-compile('--outDir', made, '--declaration', '--emitDeclarationOnly');
-mkdirSync(join(dist, 'esm'));
-for (const name of ['index', 'types', 'errors']) {
-  const text = readFileSync(join(made, `${name}.d.ts`), 'utf8').replaceAll(".ts';", ".js';");
-  for (const form of ['cjs', 'esm']) writeFileSync(join(dist, form, `${name}.d.ts`), text);
-}
-rmSync(made, { recursive: true });
-writeFileSync(join(dist, 'cjs/package.json'), '{"type":"commonjs"}\n');
-writeFileSync(join(dist, 'esm/index.js'), "export { createVerifier, VerifierUnavailable } from '../cjs/index.js';\n");
+mkdirSync(dist);
+declare();
+writeFileSync(join(dist, 'index.d.cts'), types());
+writeFileSync(join(dist, 'index.d.mts'), "export * from './index.cjs';\n");
+rmSync(declared, { recursive: true });
+buildSync({
+  entryPoints: [join(folder, 'src/index.ts')],
+  outfile: join(dist, 'index.cjs'),
+  bundle: true,
+  format: 'cjs',
+  platform: 'node',
+  target: 'node20',
+  external: ['nats'],
+  // Small, but a stack trace says the names of functions, and where in lines that can be read.
+  minify: true,
+  keepNames: true,
+  lineLimit: 160,
+  charset: 'utf8',
+  legalComments: 'none',
+  banner: { js: '// @keyledger/verifier, Apache-2.0' },
+  logLevel: 'warning',
+});
+writeFileSync(join(dist, 'index.mjs'), "export { createVerifier, VerifierUnavailable } from './index.cjs';\n");

@@ -1,9 +1,13 @@
 /**
- * Why nobody can tell whether a key works:
- * `stale` no word from the server for too long; `timeout`, `unreachable` it did not answer; `server-error` it answered
- * with a 5xx; `unauthenticated`, `forbidden`, `too-many-requests` it refused this verifier's own token or pace;
- * `unusable-answer` it answered something else than its contract says, or of another log; `overtaken` revocations kept
- * overtaking its answers; `closed` this verifier was closed.
+ * Why nobody can tell whether a key works.
+ *
+ * - `stale`: no word from the server for `maxSilenceMs`, or not within that time after `ready()` was called
+ * - `timeout`: it did not answer within 2 s; `unreachable`: it could not be asked, `cause` says why
+ * - `server-error`: it answered with a 5xx
+ * - `unauthenticated`, `forbidden`, `too-many-requests`: it refused this verifier's own token, or its pace
+ * - `unusable-answer`: something else answered than Keyledger, a redirect for instance, or not as its contract says
+ * - `overtaken`: for 4 s each answer was older than the revocations that were heard meanwhile, or of another log
+ * - `closed`: this verifier was closed
  */
 export type UnavailableCode =
   | 'stale'
@@ -17,21 +21,25 @@ export type UnavailableCode =
   | 'overtaken'
   | 'closed';
 
-/** Nobody can tell now whether the key works: answer 503, neither let the caller in nor call its key wrong. */
+/**
+ * Nobody can tell now whether the key works: answer 503, neither let the caller in nor call its key wrong. Its `cause`,
+ * where there is one, is the error that it comes from. Neither holds a key or the token.
+ */
 export class VerifierUnavailable extends Error {
   override readonly name = 'VerifierUnavailable';
   readonly code: UnavailableCode;
-  /** What the server answered, where it did. */
+  /** The HTTP status that the server answered with; undefined where it answered none. */
   readonly status: number | undefined;
 
-  constructor(code: UnavailableCode, status?: number) {
-    super(`Keyledger cannot verify keys now: ${code}${status === undefined ? '' : ` (${status})`}`);
+  constructor(code: UnavailableCode, status?: number, cause?: unknown) {
+    const what = `Keyledger cannot verify keys now: ${code}${status === undefined ? '' : ` (${status})`}`;
+    super(what, cause === undefined ? undefined : { cause });
     this.code = code;
     this.status = status;
   }
 }
 
-/** What the status of an answer that is no 2xx says of the one who asked. */
+/** @internal What the status of an answer that is no 2xx says of the one who asked. */
 export const refusedWith = (status: number): VerifierUnavailable => {
   const codes: { readonly [status: number]: UnavailableCode } = {
     401: 'unauthenticated',

@@ -1,6 +1,5 @@
-import { isIP } from 'node:net';
 import { VerifierUnavailable } from './errors.ts';
-import type { InvalidKey, Middleware, Needs, Question, ValidKey } from './types.ts';
+import type { GuardedResponse, InvalidKey, Middleware, Needs, Question, ValidKey } from './types.ts';
 
 type Verify = (key: string, question: Question) => Promise<ValidKey | InvalidKey>;
 
@@ -10,8 +9,6 @@ type Refusal = {
   /** RFC 9457 */
   readonly problem: { readonly [field: string]: unknown };
 };
-
-const longestUserAgent = 1024;
 
 const refusal = (
   status: number,
@@ -48,12 +45,6 @@ const keyIn = (authorization: string | null, apiKey: string | null): string | Re
   return apiKey ?? (authorization === null ? null : (bearer ?? invalidKey()));
 };
 
-/** An address as the server takes it: nothing of the interface, and version 4 as such. */
-const plainAddress = (address: string | undefined): string | undefined => {
-  const plain = address?.replace(/^::ffff:(?=[\d.]+$)/i, '').replace(/%.*$/, '');
-  return plain !== undefined && isIP(plain) > 0 ? plain : undefined;
-};
-
 const decide = async (
   verify: Verify,
   key: string | Refusal | null,
@@ -63,11 +54,7 @@ const decide = async (
   if (key === null) return unauthenticated();
   if (typeof key !== 'string') return key;
   try {
-    const result = await verify(key, {
-      scopes,
-      ip: plainAddress(from.ip),
-      userAgent: from.userAgent?.slice(0, longestUserAgent),
-    });
+    const result = await verify(key, { scopes, ...from });
     if (result.valid) return result;
     return result.code === 'insufficient-scope' ? lacksScopes(scopes, result.missing) : invalidKey();
   } catch (error) {
@@ -79,46 +66,66 @@ const decide = async (
 const isRefusal = (decided: ValidKey | Refusal): decided is Refusal => !('valid' in decided);
 
 const scopePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}:[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+const mostScopes = 100;
+
+const areScopes = (scopes: unknown): boolean => {
+  if (!Array.isArray(scopes) || scopes.length > mostScopes) return false;
+  // Holes of a list are looked at, too.
+  for (const scope of scopes) if (typeof scope !== 'string' || !scopePattern.test(scope)) return false;
+  return true;
+};
 
 /** @throws TypeError where one is no scope: whoever asks for it would never be let in, or always */
-export const checkScopes = (scopes: readonly string[] = []): void => {
-  const areScopes = Array.isArray(scopes) && scopes.every((scope) => scopePattern.test(scope));
-  if (!areScopes || scopes.length > 100) throw new TypeError('scopes are a list of application:action, 100 at most');
+export const checkScopes = (scopes: readonly string[] | undefined): void => {
+  if (scopes !== undefined && !areScopes(scopes))
+    throw new TypeError(`scopes are a list of application:action, ${mostScopes} at most`);
+};
+
+/** Needs that stay what they are, whatever becomes of the list. @throws TypeError where one is no scope */
+const fixed = ({ scopes }: Needs): Needs => {
+  checkScopes(scopes);
+  return scopes === undefined ? {} : { scopes: [...scopes] };
 };
 
 const one = (header: string | string[] | undefined): string | null =>
   header === undefined ? null : Array.isArray(header) ? header.join(',') : header;
 
-/** For Express, and any other that calls `(request, response, next)`: what is not let through is answered here. */
-export const expressGuard =
-  (verify: Verify, needs: Needs): Middleware =>
-  (request, response, next) => {
+const refuse = (response: GuardedResponse, { status, headers, problem }: Refusal) => {
+  // Somebody else has answered meanwhile: a limit of time, for instance.
+  if (response.headersSent) return;
+  response.writeHead(status, { ...headers });
+  response.end(JSON.stringify(problem));
+};
+
+/**
+ * For Express, and any other that calls `(request, response, next)`: what is not let through is answered here.
+ * @throws TypeError where a scope is none
+ */
+export const expressGuard = (verify: Verify, given: Needs): Middleware => {
+  const needs = fixed(given);
+  return (request, response, next) => {
     const { headers, socket } = request;
-    const key = keyIn(headers.authorization ?? null, one(headers['x-api-key']));
+    const key = keyIn(one(headers.authorization), one(headers['x-api-key']));
     // Express knows which proxies to believe; without it, the socket is all there is.
-    const from = { ip: request.ip ?? socket.remoteAddress, userAgent: headers['user-agent'] };
-    decide(verify, key, needs, from)
-      .then((decided) => {
-        if (isRefusal(decided)) {
-          response.writeHead(decided.status, decided.headers).end(JSON.stringify(decided.problem));
-          return;
-        }
-        request.keyledger = decided;
-        next();
-      })
-      .catch(next);
+    const from = { ip: request.ip ?? socket?.remoteAddress, userAgent: one(headers['user-agent']) ?? undefined };
+    // What `next` itself throws is not told to it again.
+    decide(verify, key, needs, from).then((decided) => {
+      if (isRefusal(decided)) return refuse(response, decided);
+      request.keyledger = decided;
+      next();
+    }, next);
   };
+};
 
 /** For servers that take a Request: the key that was let through, or the Response that refuses it. */
 export const fetchGuard = async (
   verify: Verify,
-  request: Request,
+  { headers }: Pick<Request, 'headers'>,
   needs: Needs & { readonly ip?: string | undefined },
 ): Promise<ValidKey | Response> => {
-  const { headers } = request;
   const key = keyIn(headers.get('authorization'), headers.get('x-api-key'));
   const from = { ip: needs.ip, userAgent: headers.get('user-agent') ?? undefined };
-  const decided = await decide(verify, key, needs, from);
+  const decided = await decide(verify, key, fixed(needs), from);
   if (!isRefusal(decided)) return decided;
   return new Response(JSON.stringify(decided.problem), { status: decided.status, headers: decided.headers });
 };

@@ -1,8 +1,8 @@
-import crypto from 'node:crypto';
-import { hostname } from 'node:os';
+import { createHash, hash } from 'node:crypto';
 import { createCore } from './core/core.ts';
 import { VerifierUnavailable } from './errors.ts';
 import { checkScopes, expressGuard, fetchGuard } from './guard.ts';
+import { defaultInstance } from './instance.ts';
 import { createCall } from './transport/http.ts';
 import { createNatsFollow } from './transport/nats.ts';
 import { createSseFollow } from './transport/sse.ts';
@@ -11,12 +11,16 @@ import type { Verifier, VerifierOptions } from './types.ts';
 export type { UnavailableCode } from './errors.ts';
 export type {
   Guarded,
+  GuardedRequest,
+  GuardedResponse,
+  InvalidCode,
   InvalidKey,
   Middleware,
   NatsFeed,
   Needs,
   Question,
   RevocationMessage,
+  RevocationReason,
   State,
   Status,
   ValidKey,
@@ -27,33 +31,54 @@ export { VerifierUnavailable };
 
 const natsPackage = () => import('nats');
 
-// As text of one byte a character, the fastest to make and to find; crypto.hash, from Node 20.12 on, takes a third of the time.
+// As text of one byte a character, the fastest to make and to find; `hash`, from Node 20.12 on, takes a third of the time.
 const sha256: (text: string) => string =
-  typeof crypto.hash === 'function'
-    ? (text) => crypto.hash('sha256', text, 'binary')
-    : (text) => crypto.createHash('sha256').update(text).digest('binary');
+  typeof hash === 'function'
+    ? (text) => hash('sha256', text, 'binary')
+    : (text) => createHash('sha256').update(text).digest('binary');
 
-const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
+const mostKeys = 10_000_000;
+// What a timer can wait for.
+const longestSilenceMs = 2 ** 31 - 1;
+
+const isWhole = (value: unknown, most: number): value is number =>
+  Number.isSafeInteger(value) && (value as number) > 0 && (value as number) <= most;
 
 const insist = (holds: boolean, what: string) => {
   if (!holds) throw new TypeError(`createVerifier: ${what}`);
 };
 
+/** Without a slash at its end. @throws TypeError that does not hold the text: there may be a password in it */
+const addressOf = (text: string): string => {
+  insist(URL.canParse(text), 'url is the address of Keyledger');
+  const { protocol, username, password, search, hash, origin, pathname } = new URL(text);
+  insist(protocol === 'http:' || protocol === 'https:', 'url begins with http:// or https://');
+  insist(username === '' && password === '', 'url has no user and no password: the token says who asks');
+  insist(search === '' && hash === '', 'url ends with its path');
+  return origin + pathname.replace(/\/+$/, '');
+};
+
 /**
  * Verifies keys inside this process: connects to Keyledger, hears of every revocation, and remembers which keys work.
+ * Make one for each Keyledger, use it everywhere, and close it when the process ends.
  * @throws TypeError where an option is wrong
  */
 export const createVerifier = (options: VerifierOptions): Verifier => {
   const { token, feed = 'sse', cacheSize = 100_000, maxSilenceMs = 15_000, importedKeys = false } = options;
-  const name = options.name ?? 'verifier';
-  const instance = options.instance ?? `${name}@${hostname()}:${process.pid}`.replace(/[^\x21-\x7e]/g, '-').slice(-128);
-  insist(URL.canParse(String(options.url)), 'url is the address of Keyledger');
-  const url = String(options.url).replace(/\/+$/, '');
-  insist(/^https?:/.test(url), 'url begins with http:// or https://');
+  const { name = 'verifier' } = options;
+  const url = addressOf(String(options.url));
   insist(typeof token === 'string' && /^[\x21-\x7e]+$/.test(token), 'token is the text of a service token');
-  insist(/^[\x21-\x7e]{1,128}$/.test(instance), 'instance has 1 to 128 visible ASCII characters');
-  insist(isWhole(cacheSize), 'cacheSize is a whole number');
-  insist(isWhole(maxSilenceMs), 'maxSilenceMs is a whole number of milliseconds');
+  insist(typeof name === 'string', 'name is a text');
+  const { instance = defaultInstance(name) } = options;
+  insist(
+    typeof instance === 'string' && /^[\x21-\x7e]{1,128}$/.test(instance),
+    'instance has 1 to 128 visible ASCII characters',
+  );
+  insist(isWhole(cacheSize, mostKeys), `cacheSize is a whole number, 1 to ${mostKeys}`);
+  insist(
+    isWhole(maxSilenceMs, longestSilenceMs),
+    `maxSilenceMs is a whole number of milliseconds, 1 to ${longestSilenceMs}`,
+  );
   insist(feed === 'sse' || typeof feed?.nats === 'string', "feed is 'sse' or {nats: 'nats://…'}");
 
   const headers = { authorization: `Bearer ${token}`, 'user-agent': 'keyledger-verifier' };
@@ -73,26 +98,23 @@ export const createVerifier = (options: VerifierOptions): Verifier => {
     { monotonic, wall, random: Math.random, after, hash: sha256, call, follow },
   );
 
-  const verify: Verifier['verify'] = (key, question) => {
-    if (question?.scopes !== undefined) checkScopes(question.scopes);
-    return core.verify(key, question);
-  };
-
   return {
+    instance,
     ready: async () => {
       // That it is not there would otherwise look like a server that is away.
       if (feed !== 'sse') await natsPackage();
       await core.ready();
     },
-    verify,
-    express: (needs = {}) => {
-      checkScopes(needs.scopes);
-      return expressGuard(core.verify, needs);
+    verify: (key, question) => {
+      try {
+        if (question?.scopes !== undefined) checkScopes(question.scopes);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+      return core.verify(key, question ?? undefined);
     },
-    handle: async (request, needs = {}) => {
-      checkScopes(needs.scopes);
-      return fetchGuard(core.verify, request, needs);
-    },
+    express: (needs = {}) => expressGuard(core.verify, needs),
+    handle: (request, needs = {}) => fetchGuard(core.verify, request, needs),
     status: core.status,
     on: core.on,
     close: core.close,

@@ -1,4 +1,4 @@
-import type { InvalidKey, RevocationMessage, ValidKey } from './types.ts';
+import type { InvalidCode, InvalidKey, RevocationMessage, ValidKey } from './types.ts';
 
 /** Says how far the log was read to its end, and when. */
 export type Heartbeat = {
@@ -55,12 +55,17 @@ export const pageOf = (value: unknown): Page | null => {
   return messages.includes(null) ? null : { items: messages as RevocationMessage[], head, epoch };
 };
 
+/** A newer server may have reasons that are not known here: no is no. */
+const noFor = (code: string, missing: unknown): InvalidKey =>
+  code === 'insufficient-scope'
+    ? { valid: false, code, missing: areTexts(missing) ? missing : [] }
+    : { valid: false, code: code as Exclude<InvalidCode, 'insufficient-scope'> };
+
 /** @returns null where a value is no answer to a question: then nobody knows anything */
 export const answerOf = (value: unknown): Answer | null => {
   const { valid, code, missing, keyId, ownerId, scopes, permissions, expiresAt, position, epoch } = fieldsOf(value);
   if (!isText(position) || !isText(epoch)) return null;
-  if (valid === false && isText(code) && code !== 'valid')
-    return { result: { valid, code, ...(areTexts(missing) && { missing }) }, position, epoch };
+  if (valid === false && isText(code) && code !== 'valid') return { result: noFor(code, missing), position, epoch };
   if (valid !== true || !isText(keyId) || !isText(ownerId) || !areTexts(permissions)) return null;
   if ((scopes !== null && !areTexts(scopes)) || (expiresAt !== null && !isTime(expiresAt))) return null;
   return { result: { valid, keyId, ownerId, scopes, permissions, expiresAt, position }, position, epoch };

@@ -1,5 +1,5 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { existsSync, readFileSync, symlinkSync } from 'node:fs';
+import { readFileSync, symlinkSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -8,6 +8,7 @@ import { startForService } from '../sdk/service.ts';
 import { type Client, expectStatus } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/freePort.ts';
+import { type OtherNode, otherNodes } from '../support/otherNodes.ts';
 import { startServer } from '../support/server.ts';
 import { suite } from '../support/suite.ts';
 import { temporaryFolder } from '../support/temporaryFolder.ts';
@@ -17,13 +18,8 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 /** What others install is built, so examples need it built. */
 const build = () => execFileSync(process.execPath, ['build.mjs'], { cwd: join(root, 'sdk') });
 
-/** The pinned Node, and those on PATH that the verifier promises to work in. */
-const nodes = [
-  process.execPath,
-  ...(process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, 'node')),
-].filter((path) => existsSync(path));
-const versions = new Map(nodes.map((path) => [execFileSync(path, ['--version'], { encoding: 'utf8' }).trim(), path]));
-const supported = [...versions].filter(([version]) => Number(/^v(\d+)/.exec(version)?.[1]) >= 20);
+/** The pinned Node, and the others that the verifier promises to work in. */
+const nodes: readonly OtherNode[] = [{ path: process.execPath, version: process.versions.node }, ...otherNodes];
 
 type Running = {
   readonly url: string;
@@ -78,7 +74,7 @@ services.after(async ({ world }) => {
 
 const bearer = (key: string) => ({ headers: { authorization: `Bearer ${key}` } });
 
-for (const [version, node] of supported)
+for (const { version, path: node } of nodes)
   for (const example of ['express-service', 'http-service'])
     services(`${example} in Node ${version}: 200, 401, 403, what is revoked, the end`, async ({ world, owner }) => {
       const running = await start(node, example, { KEYLEDGER_URL: world.server.url, KEYLEDGER_TOKEN: world.token });

@@ -1,60 +1,137 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import * as assert from 'uvu/assert';
+import { otherNodes } from '../support/otherNodes.ts';
 import { suite } from '../support/suite.ts';
 import { temporaryFolder } from '../support/temporaryFolder.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const sdk = join(root, 'sdk');
 
-const run = (program: string, args: readonly string[], cwd: string): string =>
-  execFileSync(program, args, { cwd, encoding: 'utf8' });
+/** @throws with all that it said */
+const run = (program: string, args: readonly string[], cwd: string): string => {
+  try {
+    return execFileSync(program, args, { cwd, encoding: 'utf8', stdio: 'pipe' });
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string };
+    throw new Error(`${stdout}${stderr}`);
+  }
+};
 
-/** A project that has the built package among its own. */
-const consumer = (): string => {
+// Bytes. What runs, compressed; and all that is downloaded, of which a fifth is the licence and a fifth the types.
+const mostThatRuns = 13_000;
+const mostPacked = 23_500;
+
+type Packed = {
+  readonly size: number;
+  readonly filename: string;
+  readonly files: readonly { readonly path: string }[];
+};
+type Context = { folder: string; packed: Packed };
+
+const program = (load: string) => `${load}
+  const verifier = createVerifier({ url: 'http://127.0.0.1:1', token: 'svc_x', name: 'billing', maxSilenceMs: 100 });
+  verifier.ready().catch(async (error) => {
+    console.log(error instanceof VerifierUnavailable, error.code, error.cause.code, error.cause.cause.name);
+    console.log((await verifier.verify('x')).code);
+    await verifier.close();
+  });\n`;
+const said = 'true stale unreachable TypeError\nmalformed\n';
+
+const programs = {
+  'module.mjs': program("import { createVerifier, VerifierUnavailable } from '@keyledger/verifier';"),
+  'common.cjs': program("const { createVerifier, VerifierUnavailable } = require('@keyledger/verifier');"),
+  'both.mjs': `import { createRequire } from 'node:module';
+    import * as imported from '@keyledger/verifier';
+    const required = createRequire(import.meta.url)('@keyledger/verifier');
+    for (const [name, value] of Object.entries(required)) console.log(name, imported[name] === value);\n`,
+  'stack.cjs': `const { createVerifier } = require('@keyledger/verifier');
+    try { createVerifier({ url: 'nowhere' }); } catch (error) { console.log(error.stack); }\n`,
+};
+
+// What must not compile is said by @ts-expect-error.
+const typed = `import { createVerifier, VerifierUnavailable, type InvalidKey, type Middleware, type ValidKey, type Verifier } from '@keyledger/verifier';
+  export const verifier: Verifier = createVerifier({ url: new URL('http://here'), token: 'x', feed: { nats: 'nats://here' } });
+  export const use = async (): Promise<ValidKey | string> => {
+    const result = await verifier.verify('x', { scopes: ['a:b'], ip: undefined });
+    // @ts-expect-error: not before it is known to work
+    result.keyId;
+    if (result.valid) return result;
+    // @ts-expect-error: only where scopes are missing
+    result.missing;
+    if (result.code === 'insufficient-scope') return result.missing.join(' ');
+    // @ts-expect-error: there is no such code
+    return result.code === 'nonsense' ? '' : result.code;
+  };
+  verifier.on('revoked', (message) => {
+    if (message.kind === 'key') message.keyId.length;
+    // @ts-expect-error: a message of all keys has none
+    if (message.kind === 'all') message.keyId.length;
+    const { keyId, ownerId, reason } = message;
+    console.log(keyId ?? ownerId ?? 'all', reason);
+  })();
+  verifier.on('state', (state) => state === 'live');
+  // @ts-expect-error: there is no such event
+  verifier.on('nonsense', () => {});
+  export const handled = async (request: Request): Promise<ValidKey | Response> => verifier.handle(request, { ip: '::1' });
+  export const guard: Middleware = verifier.express({ scopes: ['a:b'] });
+  export const whyNot = (error: unknown) => error instanceof VerifierUnavailable && error.code === 'stale' ? error.cause : null;
+  export const invalid: InvalidKey = { valid: false, code: 'revoked' };\n`;
+const plain = `import { createServer } from 'node:http';
+  import { createServer as createHttp2 } from 'node:http2';
+  import { guard } from './typed.SUFFIX';
+  createServer((request, response) => guard(request, response, () => response.end()));
+  createHttp2((request, response) => guard(request, response, () => response.end()));\n`;
+const withExpress = `import express from 'express';
+  import { verifier } from './typed.SUFFIX';
+  const app = express();
+  app.use('/reports', verifier.express({ scopes: ['reports:read'] }));
+  app.get('/reports', verifier.express(), (request, response) => {
+    const ownerId: string | undefined = request.keyledger?.ownerId;
+    // @ts-expect-error: where no guard stands before it there is none
+    request.keyledger.ownerId;
+    response.json({ ownerId });
+  });\n`;
+
+/** A project that has the packed package among its own, as npm would put it there. */
+const consumer = (tarball: string): string => {
   const folder = temporaryFolder();
-  mkdirSync(join(folder, 'node_modules/@keyledger'), { recursive: true });
-  symlinkSync(sdk, join(folder, 'node_modules/@keyledger/verifier'));
-  symlinkSync(join(root, 'node_modules/@types'), join(folder, 'node_modules/@types'));
-  const use = (load: string) => `${load}
-    const verifier = createVerifier({ url: 'http://127.0.0.1:1', token: 'svc_x', name: 'billing', maxSilenceMs: 100 });
-    verifier.ready().catch(async (error) => {
-      console.log(error instanceof VerifierUnavailable, error.code, (await verifier.verify('x')).code);
-      await verifier.close();
-    });\n`;
-  writeFileSync(
-    join(folder, 'module.mjs'),
-    use("import { createVerifier, VerifierUnavailable } from '@keyledger/verifier';"),
-  );
-  writeFileSync(
-    join(folder, 'common.cjs'),
-    use("const { createVerifier, VerifierUnavailable } = require('@keyledger/verifier');"),
-  );
-  const typed = `import { createVerifier, type ValidKey, type Verifier } from '@keyledger/verifier';
-    export const verifier: Verifier = createVerifier({ url: 'http://here', token: 'x', feed: { nats: 'nats://here' } });
-    export const use = async (): Promise<ValidKey | null> => {
-      const result = await verifier.verify('x', { scopes: ['a:b'] });
-      return result.valid ? result : null;
-    };\n`;
-  for (const name of ['typed.mts', 'typed.cts']) writeFileSync(join(folder, name), typed);
+  const modules = join(folder, 'node_modules');
+  const installed = join(modules, '@keyledger/verifier');
+  mkdirSync(installed, { recursive: true });
+  run('tar', ['-xzf', tarball, '--strip-components=1', '-C', installed], folder);
+  mkdirSync(join(modules, '@types'));
+  for (const name of ['@types/node', 'undici-types'])
+    symlinkSync(join(root, 'node_modules', name), join(modules, name));
+  for (const [name, text] of Object.entries(programs)) writeFileSync(join(folder, name), text);
   return folder;
 };
 
-/** Nodes on PATH that are not the pinned one, by version. */
-const otherNodes = (process.env.PATH ?? '')
-  .split(delimiter)
-  .map((folder) => join(folder, 'node'))
-  .filter((path) => existsSync(path))
-  .map((path) => ({ path, version: run(path, ['--version'], root).trim() }))
-  .filter(({ version }) => version.startsWith('v2') && version !== process.version);
+const built = suite<Context>('the package, as it is packed');
 
-const built = suite<{ folder: string }>('the package, built');
+const pack = (): Packed & { readonly tarball: string } => {
+  run(process.execPath, ['build.mjs'], sdk);
+  const folder = temporaryFolder();
+  const [packed] = JSON.parse(run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], sdk));
+  return { ...packed, tarball: join(folder, packed.filename) };
+};
+const packed = pack();
 
 built.before((context) => {
-  run(process.execPath, ['build.mjs'], sdk);
-  context.folder = consumer();
+  Object.assign(context, { packed, folder: consumer(packed.tarball) });
+});
+
+built('holds what is needed, once, and is small', ({ packed: { files, size } }) => {
+  const paths = files.map(({ path }) => path).sort();
+  const dist = ['index.cjs', 'index.d.cts', 'index.d.mts', 'index.mjs'].map((name) => `dist/${name}`);
+  assert.equal(paths, ['LICENSE', 'README.md', ...dist, 'package.json']);
+  const runs = ['index.cjs', 'index.mjs'].map((name) => gzipSync(readFileSync(join(sdk, 'dist', name))).length);
+  const total = runs.reduce((a, b) => a + b);
+  assert.ok(total <= mostThatRuns, `what runs has ${total} bytes`);
+  assert.ok(size <= mostPacked, `it has ${size} bytes`);
 });
 
 built('has no dependency but nats, where that is chosen', () => {
@@ -66,29 +143,54 @@ built('has no dependency but nats, where that is chosen', () => {
   assert.equal(peerDependenciesMeta, { nats: { optional: true } });
 });
 
-for (const file of ['module.mjs', 'common.cjs'])
-  built(`works as ${file}`, ({ folder }) => {
-    assert.is(run(process.execPath, [file], folder), 'true stale malformed\n');
-  });
+const works = (node: string, folder: string) => {
+  for (const file of ['module.mjs', 'common.cjs']) assert.is(run(node, [file], folder), said, file);
+  assert.is(run(node, ['both.mjs'], folder), 'VerifierUnavailable true\ncreateVerifier true\n');
+};
 
-built('its types, for modules and for CommonJS', ({ folder }) => {
+built('works as a module and in CommonJS, and is one verifier in both', ({ folder }) =>
+  works(process.execPath, folder),
+);
+
+built('a stack trace says the names of functions, and the line', ({ folder }) => {
+  assert.match(run(process.execPath, ['stack.cjs'], folder), /at createVerifier \(.*index\.cjs:\d+:\d+\)/);
+});
+
+built('its types, for modules and CommonJS, checked as strictly as there is', ({ folder }) => {
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--types', 'node'];
-  run(process.execPath, [tsc, ...options, 'typed.mts', 'typed.cts'], folder);
+  const strict = '--noEmit --strict --exactOptionalPropertyTypes --noUncheckedIndexedAccess --skipLibCheck false';
+  const check = (files: { readonly [name: string]: string }, ...options: readonly string[]) => {
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+    run(process.execPath, [tsc, ...strict.split(' '), '--target', 'es2022', ...options, ...Object.keys(files)], folder);
+  };
+  const inBoth = (text: string, name: string) =>
+    Object.fromEntries(['m', 'c'].map((form) => [`${name}.${form}ts`, text.replace('SUFFIX', `${form}js`)]));
+  const nodenext = ['--module', 'nodenext', '--types', 'node'];
+  check({ ...inBoth(typed, 'typed'), ...inBoth(plain, 'plain') }, ...nodenext);
+  check({ 'bundled.ts': typed }, '--module', 'esnext', '--moduleResolution', 'bundler', '--types', 'node');
+  // With Express, its types, and theirs.
+  const types = join(folder, 'node_modules/@types');
+  rmSync(types, { recursive: true });
+  symlinkSync(join(root, 'node_modules/@types'), types);
+  check(inBoth(withExpress, 'express'), ...nodenext, '--esModuleInterop');
+});
+
+built('every file that it is made of is there', () => {
+  assert.equal(readdirSync(join(sdk, 'dist')).sort(), ['index.cjs', 'index.d.cts', 'index.d.mts', 'index.mjs']);
 });
 
 built.run();
 
-const older = suite<{ folder: string }>('the package, in an older Node');
-older.skipUnless(otherNodes.length > 0 ? null : 'no other Node from 20 on is on PATH');
+const older = suite<Context>('the package, in other Nodes');
+older.skipUnless(
+  otherNodes.length > 0 ? null : 'no other Node from 20 on, neither on PATH nor where .ci/run puts them',
+);
 
 older.before((context) => {
-  context.folder = consumer();
+  Object.assign(context, { packed, folder: consumer(packed.tarball) });
 });
 
-for (const file of ['module.mjs', 'common.cjs'])
-  older(`works as ${file}`, ({ folder }) => {
-    for (const { path } of otherNodes) assert.is(run(path, [file], folder), 'true stale malformed\n');
-  });
+for (const { path, version } of otherNodes)
+  older(`works in Node ${version} as a module and in CommonJS`, ({ folder }) => works(path, folder));
 
 older.run();

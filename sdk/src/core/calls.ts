@@ -7,8 +7,11 @@ export const timeoutMs = 2_000;
 // So many questions are asked at once; a server that stands still must not cost a socket for each.
 const mostAtOnce = 128;
 
-/** What became of the last call: it was answered, with an error of the server's, or not at all. */
+/** What became of the last call: it was answered, with an error or by something else than the server, or not at all. */
 export type Health = 'answered' | 'failing' | 'silent';
+
+/** What stands before a server that is away answers in its place, but not as it does. */
+const isAnswered = ({ status, body }: Reply) => status < 500 && (body !== undefined || status === 204);
 
 export const createCalls = (surroundings: Pick<Surroundings, 'call' | 'after' | 'monotonic'>) => {
   const { call, after, monotonic } = surroundings;
@@ -55,9 +58,9 @@ export const createCalls = (surroundings: Pick<Surroundings, 'call' | 'after' | 
         if (fate !== null) health = fate;
         settle();
       };
-      const fail = (code: 'timeout' | 'unreachable') =>
+      const fail = (code: 'timeout' | 'unreachable', cause?: unknown) =>
         end('silent', () => {
-          reject(new VerifierUnavailable(code));
+          reject(new VerifierUnavailable(code, undefined, cause));
           stop.abort();
         });
       const close = () =>
@@ -71,9 +74,9 @@ export const createCalls = (surroundings: Pick<Surroundings, 'call' | 'after' | 
         (reply) => {
           // Late to a process that stood still: a yes is of a time whose messages nobody remembers.
           if (isQuestion && monotonic() - sentAt > timeoutMs) return fail('timeout');
-          end(reply.status >= 500 ? 'failing' : 'answered', () => resolve(reply));
+          end(isAnswered(reply) ? 'answered' : 'failing', () => resolve(reply));
         },
-        () => fail('unreachable'),
+        (error: unknown) => fail('unreachable', error),
       );
     });
 

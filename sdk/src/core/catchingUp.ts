@@ -1,3 +1,4 @@
+import { refusedWith, VerifierUnavailable } from '../errors.ts';
 import { type Page, pageOf } from '../shapes.ts';
 import type { RevocationMessage } from '../types.ts';
 import type { Calls } from './calls.ts';
@@ -22,8 +23,8 @@ export type Reading = {
   readonly end: (head: string | null, sentAt: number, date: number | undefined) => void;
   /** Nobody has asked for another reading since this one began. */
   readonly done: () => void;
-  /** @param status where the server refused */
-  readonly failed: (status: number | undefined) => void;
+  /** @param error why it came to no end */
+  readonly failed: (error: unknown) => void;
 };
 
 const queryOf = (epoch: string, position: string | null) =>
@@ -47,8 +48,9 @@ export const createCatchingUp = (
   const ask = async (path: string) => {
     const { status, body, date } = await calls.send('GET', path);
     if (status === 410) return { status, page: null, date };
-    const page = status === 200 ? pageOf(body) : null;
-    if (page === null) reading.failed(status);
+    if (status !== 200) throw refusedWith(status);
+    const page = pageOf(body);
+    if (page === null) throw new VerifierUnavailable('unusable-answer', status);
     return { status, page, date };
   };
 
@@ -86,9 +88,8 @@ export const createCatchingUp = (
       let ended = false;
       try {
         ended = await readToEnd();
-      } catch {
-        // Not answered: `calls` knows it, and so does whoever asks next.
-        reading.failed(undefined);
+      } catch (error) {
+        reading.failed(error);
       }
       if (ended && !wanted) reading.done();
       wanted ||= !ended;

@@ -8,7 +8,7 @@ const longestPauseMs = 1_000;
 /** Keeps a connection to the feed: one that ends, or says nothing, is followed by another. */
 export const createConnection = (
   // When it is told, the place is known.
-  hearing: Omit<Hearing, 'closed'> & { readonly closed: (status: number | undefined) => void },
+  hearing: Omit<Hearing, 'closed'> & { readonly closed: (status: number | undefined, cause: unknown) => void },
   place: () => FeedPlace | null,
   connecting: (now: number) => void,
   surroundings: Pick<Surroundings, 'follow' | 'monotonic' | 'after' | 'random'>,
@@ -41,10 +41,10 @@ export const createConnection = (
       message: whileOpen(hearing.message),
       heartbeat: whileOpen(hearing.heartbeat),
       spoilt: whileOpen(hearing.spoilt),
-      closed: whileOpen((status) => {
+      closed: whileOpen((status, cause) => {
         isOver = true;
         end = null;
-        hearing.closed(status);
+        hearing.closed(status, cause);
         startLater();
       }),
     });

@@ -1,3 +1,4 @@
+import { plainAddress } from '../address.ts';
 import { refusedWith, VerifierUnavailable } from '../errors.ts';
 import { canBeKey, longestKey, shortestKey } from '../form.ts';
 import { type Answer, answerOf, type Heartbeat } from '../shapes.ts';
@@ -41,6 +42,7 @@ const usageMs = 5_000;
 const mostRetryPauseMs = 250;
 // No body of a question may be longer.
 const longestQuestion = 8_192;
+const longestUserAgent = 1_024;
 
 const malformed: Promise<InvalidKey> = Promise.resolve(Object.freeze({ valid: false, code: 'malformed' }));
 
@@ -89,6 +91,8 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
   let lastHeardAt: number | null = null;
   let told: State = 'catching-up';
   let usageAt = monotonic();
+  /** What went wrong last; null: nothing since the feed was read to its end. */
+  let lastError: unknown = null;
 
   // —— what the feed tells ——
 
@@ -129,6 +133,14 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
     for (const { reject } of waiting) reject(error);
     waiting.clear();
   };
+
+  /** That the token is refused will not change by itself, as everything else may. */
+  const wentWrong = (error: unknown) => {
+    lastError = error;
+    if (error instanceof VerifierUnavailable && (error.status === 401 || error.status === 403)) refuse(error);
+  };
+
+  const stale = () => new VerifierUnavailable('stale', undefined, lastError ?? undefined);
 
   const distrust = () => {
     distrusted = true;
@@ -240,12 +252,13 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
       },
       done: () => {
         if (place.hasGap()) return catchingUp.want();
+        lastError = null;
         distrusted = false;
         confirm();
         update();
       },
-      failed: (status) => {
-        if (status === 401 || status === 403) refuse(refusedWith(status));
+      failed: (error) => {
+        wentWrong(error);
         update();
       },
     },
@@ -263,9 +276,10 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
       message,
       heartbeat,
       spoilt: distrust,
-      closed: (status) => {
+      closed: (status, cause) => {
         if (status === 410) distrust();
-        if (status === 401 || status === 403) refuse(refusedWith(status));
+        else if (status !== undefined) wentWrong(refusedWith(status));
+        else if (cause !== undefined) wentWrong(cause);
       },
     },
     () => {
@@ -278,7 +292,10 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
 
   const tick = () => {
     const now = monotonic();
+    const hasSlept = wall() - now > wallOffset + freshMs;
     wallOffset = wall() - now;
+    // This clock was set forward, or the machine slept: monotonic time stands still then on some, and proofs age by it.
+    if (hasSlept) distrust();
     overtaking.prune(now);
     const isOld = now - proof.at() > freshMs;
     if (isOld && !catchingUp.isRunning() && now - catchingUp.begunAt() >= readAgainMs) catchingUp.want();
@@ -343,14 +360,15 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
   /** @returns null where the answer must not be used @throws VerifierUnavailable */
   const askOnce = async (secret: string, key: string, question: Question): Promise<Result | null> => {
     const { scopes = none, ip, userAgent } = question;
+    const address = plainAddress(ip);
     const minPosition = place.lastReceived();
     const askedAt = monotonic();
     const { status, body } = await calls.ask({
       key,
       ...(scopes.length > 0 && { scopes }),
       ...(minPosition !== null && { minPosition }),
-      ...(ip !== undefined && { ip }),
-      ...(userAgent !== undefined && { userAgent }),
+      ...(address !== undefined && { ip: address }),
+      ...(typeof userAgent === 'string' && { userAgent: userAgent.slice(0, longestUserAgent) }),
     });
     if (status !== 200) throw refusedWith(status);
     const answer = answerOf(body);
@@ -368,6 +386,17 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
     const missing = scopes.filter((scope) => !holds(result, [scope]));
     return { valid: false, code: 'insufficient-scope', missing };
   };
+
+  /** Resolves with it, or after so long. */
+  const atMost = (ms: number, done: Promise<unknown>) =>
+    new Promise<void>((resolve, reject) => {
+      const callOff = after(ms, resolve);
+      const over = () => {
+        callOff();
+        resolve();
+      };
+      done.then(over, reject);
+    });
 
   const pause = (ms: number) => new Promise<void>((resolve) => after(ms, resolve));
 
@@ -420,7 +449,7 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
         const known = recalled();
         if (known !== null) return known;
       }
-      if (state() === 'stale') throw new VerifierUnavailable('stale');
+      if (state() === 'stale') throw stale();
     }
     try {
       return await askTogether(secret, key, question);
@@ -448,6 +477,21 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
       ? key !== '' && key.length <= longestQuestion && JSON.stringify(key).length <= longestQuestion / 2
       : key.length >= shortestKey && key.length <= longestKey);
 
+  let closing: Promise<void> | null = null;
+  const close = async () => {
+    closed = true;
+    stopTicking();
+    stopGapTimer();
+    catchingUp.close();
+    connection.close();
+    update();
+    refuse(new VerifierUnavailable('closed'));
+    await atMost(timeoutMs, Promise.all([receipts.close(), usage.flush()]));
+    calls.close();
+    memory.clear();
+    for (const set of Object.values(listeners)) set.clear();
+  };
+
   return {
     /** @throws VerifierUnavailable */
     verify: (key: string, question: Question = noQuestion): Promise<Result> => {
@@ -463,7 +507,9 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
           return use(entry, question.ip, now);
         }
       } else if (!importedKeys && !canBeKey(key)) return malformed;
-      return askOrRecall(secret, key, question);
+      const { scopes } = question;
+      // What becomes of the asker's list while this is asked is another question.
+      return askOrRecall(secret, key, scopes === undefined ? question : { ...question, scopes: [...scopes] });
     },
 
     /** Resolves when it is live. @throws VerifierUnavailable where that takes longer than maxSilenceMs, or is refused */
@@ -471,7 +517,7 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
       new Promise((resolve, reject) => {
         if (closed) return reject(new VerifierUnavailable('closed'));
         if (isFresh()) return resolve();
-        const callOff = after(maxSilenceMs, () => one.reject(new VerifierUnavailable('stale')));
+        const callOff = after(maxSilenceMs, () => one.reject(stale()));
         const settled =
           <T>(settle: (value: T) => void) =>
           (value: T) => {
@@ -491,7 +537,10 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
       cached: memory.size(),
     }),
 
+    /** @throws TypeError where there is no such event */
     on: <E extends keyof Events>(name: E, listener: (event: Events[E]) => void): (() => void) => {
+      if (!Object.hasOwn(listeners, name)) throw new TypeError("events are 'revoked' and 'state'");
+      if (typeof listener !== 'function') throw new TypeError('a listener is a function');
       const own = (event: Events[E]) => listener(event);
       listeners[name].add(own);
       return () => {
@@ -499,18 +548,10 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
       };
     },
 
-    close: async (): Promise<void> => {
-      if (closed) return;
-      closed = true;
-      stopTicking();
-      stopGapTimer();
-      catchingUp.close();
-      connection.close();
-      update();
-      refuse(new VerifierUnavailable('closed'));
-      await Promise.all([receipts.close(), usage.flush()]);
-      calls.close();
-      memory.clear();
+    /** Whoever closes it again waits for the same end. */
+    close: (): Promise<void> => {
+      closing ??= close();
+      return closing;
     },
   };
 };

@@ -3,8 +3,14 @@ import type { FeedPlace, Surroundings } from './surroundings.ts';
 
 const betweenMs = 1_000;
 const longestPauseMs = 5_000;
+// Where there is nothing new to confirm: so often it says that it is still there.
+const aliveMs = 60_000;
 
-/** Confirms how far the feed was taken in: at once, at most one a second, and again where it did not arrive. */
+/**
+ * Confirms how far the feed was taken in: at once, at most one a second, and again where it did not arrive. In quiet
+ * times the same again once a minute, and at the end that this instance leaves: so nobody waits for one that is gone,
+ * nor takes one that has nothing to say for gone.
+ */
 export const createReceipts = (
   calls: Pick<Calls, 'send'>,
   instance: string,
@@ -15,20 +21,22 @@ export const createReceipts = (
   let last: FeedPlace | null = null;
   let sentAt = Number.NEGATIVE_INFINITY;
   let pauseMs = betweenMs;
-  let callOff: (() => void) | null = null;
+  let callOff = () => {};
+  let sending: Promise<void> | null = null;
   let closed = false;
 
-  const send = async () => {
-    callOff = () => {};
-    const place = wanted!;
-    wanted = null;
-    last = place;
-    sentAt = monotonic();
-    const status = await calls.send('POST', '/v1/revocations/ack', { instance, ...place }).then(
+  const tell = (place: FeedPlace, more: object = {}): Promise<number> =>
+    calls.send('POST', '/v1/revocations/ack', { instance, ...place, ...more }).then(
       (reply) => reply.status,
       () => 0,
     );
-    callOff = null;
+
+  const send = async (place: FeedPlace) => {
+    wanted = null;
+    last = place;
+    sentAt = monotonic();
+    const status = await tell(place);
+    sending = null;
     // A place that the server does not know, or has no use for: reading the feed tells why, and there will be another.
     const isOver = (status >= 200 && status < 300) || status === 410 || status === 400;
     pauseMs = isOver ? betweenMs : Math.min(2 * pauseMs, longestPauseMs);
@@ -37,10 +45,15 @@ export const createReceipts = (
   };
 
   const schedule = () => {
-    if (wanted === null || callOff !== null || closed) return;
-    const wait = sentAt + pauseMs - monotonic();
-    if (wait <= 0) void send();
-    else callOff = after(wait, () => void send());
+    const place = wanted ?? last;
+    if (place === null || sending !== null || closed) return;
+    callOff();
+    const wait = sentAt + (wanted === null ? aliveMs : pauseMs) - monotonic();
+    const begin = () => {
+      sending = send(place);
+    };
+    if (wait <= 0) begin();
+    else callOff = after(wait, begin);
   };
 
   return {
@@ -52,11 +65,13 @@ export const createReceipts = (
       schedule();
     },
 
-    /** What is not confirmed yet is confirmed now, once. */
+    /** Confirms what is not confirmed yet, and that nothing more will be: once. */
     close: async (): Promise<void> => {
-      callOff?.();
+      callOff();
       closed = true;
-      if (wanted !== null) await send();
+      await sending;
+      const place = wanted ?? last;
+      if (place !== null) await tell(place, { leaving: true });
     },
   };
 };

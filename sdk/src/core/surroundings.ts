@@ -24,8 +24,8 @@ export type Hearing = {
   readonly heartbeat: (heartbeat: Heartbeat) => void;
   /** Something came that is not what it should be, or that nobody vouches for. */
   readonly spoilt: () => void;
-  /** @param status what the server answered instead of a stream */
-  readonly closed: (status?: number) => void;
+  /** @param status what the server answered instead of a stream @param cause why there is none */
+  readonly closed: (status?: number, cause?: unknown) => void;
 };
 
 /** What the verifier needs of the world. It knows no other clock, timer, chance or socket. */

@@ -1,3 +1,4 @@
+import { plainAddress } from '../address.ts';
 import type { Calls } from './calls.ts';
 import type { Entry } from './memory.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -15,12 +16,15 @@ export const createUsage = (
 
   const report = async (batch: readonly Entry[]): Promise<boolean> => {
     const began = wall() - monotonic();
-    const items = batch.map(({ key, uses, usedAt, ip }) => ({
-      keyId: key.keyId,
-      lastAt: new Date(began + usedAt).toISOString(),
-      count: uses,
-      ...(ip !== undefined && { ip }),
-    }));
+    const items = batch.map(({ key, uses, usedAt, ip }) => {
+      const address = plainAddress(ip);
+      return {
+        keyId: key.keyId,
+        lastAt: new Date(began + usedAt).toISOString(),
+        count: uses,
+        ...(address !== undefined && { ip: address }),
+      };
+    });
     for (const entry of batch) {
       used.delete(entry);
       entry.uses = 0;

@@ -22,9 +22,12 @@ export const verifyEd25519 = (publicKey: Uint8Array, data: Uint8Array, signature
   return verifySignature(null, data, key, signature);
 };
 
+/** @throws TypeError that does not hold the text: there may be a password in it */
 const addressOf = (text: string) => {
   const scheme = /^\w+:\/\//.exec(text)?.[0] ?? 'nats://';
-  const urls = text.split(',').map((part) => new URL(part.includes('://') ? part : scheme + part));
+  const parts = text.split(',').map((part) => (part.includes('://') ? part : scheme + part));
+  if (!parts.every((part) => URL.canParse(part))) throw new TypeError('createVerifier: feed.nats is nats://host:port');
+  const urls = parts.map((part) => new URL(part));
   const { username, password } = urls.find((url) => url.username !== '') ?? urls[0]!;
   const [user, pass] = [decodeURIComponent(username), decodeURIComponent(password)];
   return {
@@ -55,8 +58,15 @@ export const createNatsFollow = (
     monotonic,
     wall,
     verify: verifyEd25519,
-    fetchKeys: async () =>
-      (await call('GET', '/v1/revocations/signing-key', undefined, AbortSignal.timeout(keysMs))).body,
+    fetchKeys: async () => {
+      const stop = new AbortController();
+      const timer = setTimeout(() => stop.abort(), keysMs);
+      try {
+        return (await call('GET', '/v1/revocations/signing-key', undefined, stop.signal)).body;
+      } finally {
+        clearTimeout(timer);
+      }
+    },
   });
 
   return (_: FeedPlace, hearing: Hearing): (() => void) => {
@@ -82,7 +92,8 @@ export const createNatsFollow = (
         ...address,
         ...login,
       });
-      leave = () => void client.close();
+      // That it ends badly is nobody's concern: it is over.
+      leave = () => void client.close().catch(() => {});
       if (ended) leave();
       for (const subject of [messages, heartbeats]) {
         client.subscribe(subject, {
@@ -103,7 +114,8 @@ export const createNatsFollow = (
       (status) => hearing.closed(status),
       (error: unknown) => {
         leave();
-        hearing.closed((error as { code?: unknown }).code === 'AUTHORIZATION_VIOLATION' ? 401 : undefined);
+        const isRefused = (error as { code?: unknown } | null)?.code === 'AUTHORIZATION_VIOLATION';
+        hearing.closed(isRefused ? 401 : undefined, error);
       },
     );
     return () => {

@@ -2,34 +2,40 @@ import type { FeedPlace, Hearing } from '../core/surroundings.ts';
 import { heartbeatOf, messageOf } from '../shapes.ts';
 import { parsed, type Server } from './http.ts';
 
-// No message comes near it: whoever sends more without an end of line is no server of ours.
-const longestLine = 65_536;
+// No message comes near it: whoever sends more without an end of it is no server of ours.
+const longestEvent = 65_536;
 
 /** Takes server-sent events apart. @returns takes the next piece of text; false where it cannot be one of ours */
 export const createEventReader = (tell: (event: string, data: string) => void) => {
   let rest = '';
   let event = '';
   let data: string[] = [];
+  let length = 0;
 
   const take = (line: string) => {
     if (line === '') {
       if (data.length > 0) tell(event, data.join('\n'));
       event = '';
       data = [];
+      length = 0;
       return;
     }
     const colon = line.indexOf(':');
     const field = colon < 0 ? line : line.slice(0, colon);
     const value = colon < 0 ? '' : line.slice(line.charAt(colon + 1) === ' ' ? colon + 2 : colon + 1);
     if (field === 'data') data.push(value);
+    length += line.length + 1;
     if (field === 'event') event = value;
   };
 
   return (text: string): boolean => {
     const lines = (rest + text).split(/\r\n|\n|\r(?!$)/);
     rest = lines.pop()!;
-    for (const line of lines) take(line);
-    return rest.length <= longestLine && data.length <= longestLine;
+    for (const line of lines) {
+      take(line);
+      if (length > longestEvent) return false;
+    }
+    return rest.length <= longestEvent;
   };
 };
 
@@ -56,16 +62,19 @@ export const createSseFollow =
     const follow = async (): Promise<number | undefined> => {
       const { epoch, position } = place;
       const response = await fetch(`${url}/v1/revocations/stream`, {
-        redirect: 'error',
+        redirect: 'manual',
+        cache: 'no-store',
         signal: stop.signal,
         headers: {
           ...headers,
           accept: 'text/event-stream',
+          // What compresses keeps things back until there is more of them.
+          'accept-encoding': 'identity',
           ...(position !== null && { 'last-event-id': `${epoch}:${position}` }),
         },
       });
       if (response.status !== 200 || response.body === null) {
-        await response.body?.cancel();
+        await response.body?.cancel().catch(() => {});
         return response.status;
       }
       const reader = response.body.getReader();
@@ -86,7 +95,7 @@ export const createSseFollow =
 
     follow().then(
       (status) => hearing.closed(status),
-      () => hearing.closed(),
+      (error: unknown) => hearing.closed(undefined, error),
     );
     return () => {
       stop.abort();

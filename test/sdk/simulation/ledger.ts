@@ -21,6 +21,14 @@ export type Fact =
 
 type Recorded = { readonly position: string; readonly fact: Fact; readonly message: RevocationMessage | null };
 
+const reasons = {
+  'key-ended': 'owner',
+  scopes: 'scopes-changed',
+  'owner-ended': 'owner-deactivated',
+  switch: 'policy-changed',
+  epoch: 'epoch-opened',
+} as const;
+
 export const positionOf = (number: number): string => number.toString(16).padStart(16, '0');
 
 export const allScopes = ['a:read', 'a:write', 'b:read'];
@@ -66,7 +74,7 @@ export const createLedger = (keys: readonly Key[], now: () => number) => {
       epoch,
       id: `${epoch}-${position}`,
       effect: fact.type === 'key-ended' || fact.type === 'owner-ended' ? 'ended' : 'recheck',
-      reason: fact.type,
+      reason: reasons[fact.type],
       at: '2030-01-01T00:00:00.000Z',
       effectiveAt: '2030-01-01T00:00:00.000Z',
     } as const;
