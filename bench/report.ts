@@ -10,6 +10,8 @@ export type Run = {
   readonly machine: Machine;
   /** Where the figures do not count. */
   readonly warning: string | null;
+  /** What could not be measured to its end. */
+  readonly failures: readonly { readonly name: string; readonly error: string }[];
   /** Load averages before each: of the minute before, so that what was measured last leaves its mark. */
   readonly loads: { readonly [name: string]: number };
   readonly results: readonly Result[];
@@ -140,7 +142,7 @@ type Asked = {
 
 /** docs/benchmarks.md, whole. */
 export const pageOf = (
-  { at, machine, warning, loads, results, delays: delayResults, trials: trialResults }: Run,
+  { at, machine, warning, failures, loads, results, delays: delayResults, trials: trialResults }: Run,
   { figures, delays, trials }: Asked,
 ): string => `# Benchmarks
 
@@ -149,7 +151,7 @@ and leave this page as it is, name it: \`npm run bench -- verify\`. \`--json\` p
 loopback and in temporary folders that are removed; three gigabytes of disk are enough. Nothing else should be at work on the
 machine: where the load average at the start is above ${busyAbove}, that is told here, in the table and in the JSON. What a server
 is needed for that is not there (see test/README.md) is left out, and said to be.
-${warning === null ? '' : `\n**${warning}**\n`}
+${warning === null ? '' : `\n**${warning}**\n`}${failures.map(({ name }) => `\n**${name} failed and is missing here.**\n`).join('')}
 What counts is the ratio of the product to a plain program that does the least that the task needs, on the same machine in
 the same run. Baseline and product take turns: a round to warm up, then those that count. A rate is the median of its rounds
 (lowest–highest), the ratio the median of the rounds' own ratios.

@@ -11,6 +11,7 @@ import { ownerOffTrial } from './figures/ownerOff.ts';
 import { rebuildFigure } from './figures/rebuild.ts';
 import { revocationDelay } from './figures/revocation.ts';
 import { sdkFigure } from './figures/sdk.ts';
+import { stormTrial } from './figures/storm.ts';
 import { forwardAuthFigure, introspectFigure, verifyFigure } from './figures/verify.ts';
 import { writingTrial } from './figures/writing.ts';
 import { loadNow, machine, warningOf } from './machine.ts';
@@ -31,7 +32,7 @@ const figures: readonly Figure[] = [
   rebuildFigure,
 ];
 const delays: readonly Delay[] = [revocationDelay];
-const trials: readonly Trial[] = [writingTrial, foldTrial, ownerOffTrial, millionTrial];
+const trials: readonly Trial[] = [writingTrial, foldTrial, ownerOffTrial, millionTrial, stormTrial];
 const all = [...figures, ...delays, ...trials];
 
 const asked = process.argv.slice(2).filter((argument) => argument !== '--json');
@@ -54,6 +55,7 @@ if (warning !== null) console.error(warning);
 
 /** One after the other. What else the machine does is looked at before each. */
 const loads: { [name: string]: number } = {};
+const failures: { readonly name: string; readonly error: string }[] = [];
 const each = async <Asked extends { readonly name: string }, Found>(
   from: readonly Asked[],
   take: (one: Asked, tell: (text: string) => void) => Promise<Found>,
@@ -64,7 +66,13 @@ const each = async <Asked extends { readonly name: string }, Found>(
     const load = loadNow();
     loads[one.name] = load;
     tell(`load ${load} before it`);
-    found.push(await take(one, tell));
+    try {
+      found.push(await take(one, tell));
+    } catch (error) {
+      // The others are worth having all the same.
+      console.error(error);
+      failures.push({ name: one.name, error: error instanceof Error ? error.message : String(error) });
+    }
   }
   return found;
 };
@@ -77,6 +85,7 @@ const run = {
   at: new Date().toISOString(),
   machine: machine(),
   warning,
+  failures,
   loads,
   results,
   delays: delayResults,
@@ -88,6 +97,7 @@ if (!jsonOnly)
       results.length > 0 && tableOf(results),
       delayResults.length > 0 && delaysTableOf(delayResults),
       trialResults.length > 0 && trialsTableOf(trialResults),
+      ...failures.map(({ name, error }) => `FAILED: ${name}: ${error}`),
       warning !== null && `WARNING: ${warning}`,
       '',
     ]
@@ -98,3 +108,4 @@ console.log(jsonOf(run));
 // A page of some figures would lose the others.
 if (all.every(isChosen))
   writeFileSync(new URL('../docs/benchmarks.md', import.meta.url), pageOf(run, { figures, delays, trials }));
+if (failures.length > 0) process.exitCode = 1;

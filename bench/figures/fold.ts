@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { uuid7 } from '../../commands/handling/eventIds.ts';
 import { apiKeyCommands } from '../../commands/keys/apiKeys.ts';
+import { importClaims } from '../../commands/keys/importClaims.ts';
 import { keySecrets } from '../../commands/keys/keySecrets.ts';
 import { isRejection } from '../../domain/decider.ts';
 import type { UserId } from '../../domain/ids.ts';
@@ -94,7 +95,11 @@ const commandsOf = (installation: Installation) => {
   const { vault, core } = installation;
 
   const execute = async (over: Installation['core'], owner: UserId): Promise<readonly number[]> => {
-    const { createApiKey, revokeKey } = apiKeyCommands({ crypto, secrets: keySecrets(vault, over.boxes) });
+    const { createApiKey, revokeKey } = apiKeyCommands({
+      crypto,
+      secrets: keySecrets(vault, over.boxes),
+      claims: importClaims(vault),
+    });
     const request = () => requestBy({ kind: 'user', id: owner });
     const expiresAt = plusDays(instant(clock.now()), 90);
     const began = performance.now();

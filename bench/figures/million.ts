@@ -60,7 +60,8 @@ export const millionTrial = millionOf(full);
 const run = (sizes: MillionSizes, folder: string, tell: (text: string) => void) =>
   closingAll<readonly Observation[]>(async (later) => {
     const { fewKeys, owners, keysEach, askedFor } = sizes;
-    const expiresAt = plusDays(instant(clock.now()), 90);
+    const end = plusDays(instant(clock.now()), 90);
+    const expiresAt = () => end;
     const [fewFolder, manyFolder] = [join(folder, 'few'), join(folder, 'many')];
     const fewOwners = Math.ceil(fewKeys / keysEachOfFew);
     const few = await writeManyKeys(fewFolder, {
@@ -102,9 +103,9 @@ const run = (sizes: MillionSizes, folder: string, tell: (text: string) => void) 
     const manyServer = await startOn(manyFolder);
     later(manyServer.stop);
     await Promise.all([ready(fewServer), ready(manyServer)]);
-    const onFew = await startLoad(verifyCall, { ...few, port: portOf(fewServer), pid: fewServer.pid });
+    const onFew = await loadOn(fewServer, few);
     later(onFew.close);
-    const onMany = await startLoad(verifyCall, { ...many, port: portOf(manyServer), pid: manyServer.pid });
+    const onMany = await loadOn(manyServer, many);
     later(onMany.close);
     const rates = await alternate(
       {
@@ -121,6 +122,9 @@ const run = (sizes: MillionSizes, folder: string, tell: (text: string) => void) 
       ...startWithout(cold),
     ];
   });
+
+const loadOn = (server: Server, { token, keys }: Awaited<ReturnType<typeof writeManyKeys>>) =>
+  startLoad(verifyCall, { port: portOf(server), pid: server.pid, token, keys: keys.map(({ text }) => text) });
 
 const startWithout = (cold: readonly Pair[]): readonly Observation[] => [
   compared('start without a snapshot', 'events/s', cold, ({ rate }) => rate, { atLeast: 1, ofBaseline: true }),

@@ -16,10 +16,14 @@ import { registration } from './people.ts';
 import { prepareService } from './verifying.ts';
 import { writer } from './writer.ts';
 
+/** One of the keys that were made. */
+export type MadeKey = { readonly text: string; readonly expiresAt: Instant };
+
 export type ManyKeys = {
   readonly owners: number;
   readonly keysEach: number;
-  readonly expiresAt: Instant;
+  /** Of the nth key that is made, from 0. */
+  readonly expiresAt: (n: number) => Instant;
   /** So many of all texts are kept, evenly spread. */
   readonly texts: number;
 };
@@ -35,7 +39,7 @@ export const startOn = (data: string): Promise<Server> =>
 export const writeManyKeys = async (
   data: string,
   many: ManyKeys,
-): Promise<{ readonly token: string; readonly keys: readonly string[]; readonly events: number }> => {
+): Promise<{ readonly token: string; readonly keys: readonly MadeKey[]; readonly events: number }> => {
   const server = await startOn(data);
   const { token } = await prepareService(server);
   await server.stop();
@@ -51,7 +55,7 @@ const append = async (data: string, { owners, keysEach, expiresAt, texts }: Many
   try {
     const core = withoutCaches({ store, vault, lists });
     const write = writer(core, store);
-    const kept: string[] = [];
+    const kept: MadeKey[] = [];
     const every = Math.max(1, Math.floor((owners * keysEach) / texts));
     let made = 0;
 
@@ -61,8 +65,10 @@ const append = async (data: string, { owners, keysEach, expiresAt, texts }: Many
       await write(userStream(userId), [registration(userId)]);
       const events = Array.from({ length: keysEach }, (_, n) => {
         const text = makeKeyText({ form: 'prefixed', prefix: 'api' }, drawn);
-        if (made++ % every === 0 && kept.length < texts) kept.push(text);
-        return created(text, n, expiresAt);
+        const key = { text, expiresAt: expiresAt(made) };
+        if (made % every === 0 && kept.length < texts) kept.push(key);
+        made += 1;
+        return created(key, n);
       });
       const actor = { kind: 'user', id: userId } as const;
       await write(keyringStream(userId), events, { actor });
@@ -111,7 +117,7 @@ const drawn = (length: number): Uint8Array => {
   return bytes;
 };
 
-const created = (text: string, n: number, expiresAt: Instant): KeyringEvent => ({
+const created = ({ text, expiresAt }: MadeKey, n: number): KeyringEvent => ({
   type: 'ApiKeyCreated',
   data: {
     keyId: newId(),

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { apiKeyCommands } from '../../commands/keys/apiKeys.ts';
+import { importClaims } from '../../commands/keys/importClaims.ts';
 import { keySecrets } from '../../commands/keys/keySecrets.ts';
 import { isRejection } from '../../domain/decider.ts';
 import type { UserId } from '../../domain/ids.ts';
@@ -48,7 +49,11 @@ export const registerMembers = async ({ core, write }: Parts, count: number): Pr
 
 /** Makes one key as its owner would. @returns its text */
 export const createKeys = ({ core, vault }: Pick<Installation, 'core' | 'vault'>) => {
-  const { createApiKey } = apiKeyCommands({ crypto, secrets: keySecrets(vault, core.boxes) });
+  const { createApiKey } = apiKeyCommands({
+    crypto,
+    secrets: keySecrets(vault, core.boxes),
+    claims: importClaims(vault),
+  });
   return async (ownerId: UserId): Promise<string> => {
     const expiresAt = plusDays(instant(clock.now()), 90);
     const input = { ownerId, name: 'Nightly export', description: 'Used by the nightly export', expiresAt };
