@@ -73,6 +73,9 @@ const defaults: IndexReaderOptions = {
   snapshotEvery: 10_000,
 };
 
+/** Somebody who waits for what a read brings. `until`: by the clock that never goes back. */
+type Waiting = { readonly done: () => boolean; readonly until: number; readonly end: (there: boolean) => void };
+
 const idle = () => {};
 const alone: SnapshotTurn = { take: async () => true, giveBack: async () => {} };
 
@@ -105,10 +108,37 @@ export const createIndexReader = (deps: IndexReaderDeps, options: Partial<IndexR
     wake();
   };
 
-  const waiting = new Set<() => void>();
+  const waiting = new Set<Waiting>();
   const proofListeners = new Set<(proof: Proof) => void>();
+  let alarm: { readonly at: number; readonly off: AbortController } | null = null;
+
   const tell = () => {
-    for (const look of [...waiting]) look();
+    const now = clock.monotonic();
+    for (const one of waiting) {
+      const there = one.done();
+      if (!there && halt === null && one.until > now) continue;
+      waiting.delete(one);
+      one.end(there);
+    }
+    if (waiting.size === 0) switchOff();
+  };
+
+  const switchOff = () => {
+    alarm?.off.abort(over);
+    alarm = null;
+  };
+
+  /** One for all who wait: each setting one would cost every command more than its read. */
+  const setAlarm = (at: number) => {
+    switchOff();
+    const off = new AbortController();
+    alarm = { at, off };
+    void scheduler.sleep(at - clock.monotonic(), off.signal).then(() => {
+      if (off.signal.aborted) return;
+      alarm = null;
+      tell();
+      if (waiting.size > 0) setAlarm(Math.min(...Array.from(waiting, ({ until }) => until)));
+    });
   };
 
   const isAt = (asked: Position) => position !== null && position >= asked;
@@ -120,18 +150,12 @@ export const createIndexReader = (deps: IndexReaderDeps, options: Partial<IndexR
   const until = async (done: () => boolean, maxMs: number): Promise<boolean> => {
     if (done()) return true;
     if (halt !== null) return false;
-    const ended = new AbortController();
-    const look = () => {
-      if (done() || halt !== null) ended.abort(over);
-    };
-    waiting.add(look);
+    const at = clock.monotonic() + maxMs;
+    if (alarm === null || alarm.at > at) setAlarm(at);
     callForRead();
-    try {
-      await scheduler.sleep(maxMs, ended.signal);
-    } finally {
-      waiting.delete(look);
-    }
-    return done();
+    return new Promise((resolve) => {
+      waiting.add({ done, until: at, end: resolve });
+    });
   };
 
   const foldEvent = (stored: StoredEvent): boolean => {

@@ -1,7 +1,6 @@
 import {
   createCipheriv,
   createDecipheriv,
-  createHmac,
   createSecretKey,
   hash,
   hkdfSync,
@@ -28,11 +27,31 @@ const keyObject = (key: Uint8Array): KeyObject => {
   return object;
 };
 
-export const nodeCryptography = (): Cryptography => ({
-  // Node takes three times as long to hand over memory of its own as a short text.
-  sha256: (data) => Buffer.from(hash('sha256', data, 'binary'), 'latin1'),
+// Node takes three times as long to hand over memory of its own as a short text.
+const sha256 = (data: Uint8Array | string) => Buffer.from(hash('sha256', data, 'binary'), 'latin1');
 
-  hmacSha256: (key, data) => createHmac('sha256', keyObject(key)).update(data).digest(),
+const blockLength = 64;
+const hashLength = 32;
+
+// RFC 2104 over the hash that is made at one go: Node's own makes objects of key and hash, which take twice as long.
+const hmacSha256 = (key: Uint8Array, data: Uint8Array | string) => {
+  const short = key.length > blockLength ? sha256(key) : key;
+  const text = typeof data === 'string' ? Buffer.from(data) : data;
+  const inner = Buffer.alloc(blockLength + text.length, 0x36);
+  const outer = Buffer.alloc(blockLength + hashLength, 0x5c);
+  short.forEach((byte, at) => {
+    inner[at]! ^= byte;
+    outer[at]! ^= byte;
+  });
+  inner.set(text, blockLength);
+  outer.set(sha256(inner), blockLength);
+  return sha256(outer);
+};
+
+export const nodeCryptography = (): Cryptography => ({
+  sha256,
+
+  hmacSha256,
 
   deriveKey: (key, info, length) => new Uint8Array(hkdfSync('sha256', keyObject(key), noSalt, info, length)),
 

@@ -59,6 +59,7 @@ export const openEventStore = async ({
       });
     },
 
+    endsAt: (stream, revision) => reader.db.isOpen && ends.isBefore(stream, revision + 1),
     readAll: reads.readAll,
     readAt: reads.readAt,
 

@@ -14,6 +14,9 @@ export const uuid7 = (at: Instant, bits: Uint8Array): string => {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(1, 4)}-${variant}${random.slice(5, 8)}-${random.slice(8, 20)}`;
 };
 
+/** Bytes of a secret that are derived at once. */
+const blockLength = 32;
+
 /** Everything that a command makes up, the same in every run of it. */
 export type Derived = {
   readonly eventId: (stream: string, n: number) => string;
@@ -31,8 +34,13 @@ export const derivedFrom = (crypto: Cryptography, commandId: string, at: Instant
     uuid7(at, crypto.sha256(JSON.stringify([commandId, ...parts])));
   // A run asks for the same bytes again where it answers with what it decided on, and deriving is slow.
   const secrets = new Map<string, Uint8Array>();
+  // A seed is random through and through, so nothing has to be drawn out of it first.
   const derive = (label: string, length: number): Uint8Array => {
-    const bytes = crypto.deriveKey(seed, `keyledger secret ${label}`, length);
+    const bytes = new Uint8Array(length);
+    for (let at = 0; at < length; at += blockLength) {
+      const block = crypto.hmacSha256(seed, `keyledger secret ${label} ${at}`);
+      bytes.set(block.subarray(0, length - at), at);
+    }
     secrets.set(label, bytes);
     return bytes;
   };

@@ -67,7 +67,7 @@ type Slot = {
 
 export const createFolds = (
   deps: {
-    store: Pick<EventStore, 'readStream'>;
+    store: Pick<EventStore, 'readStream' | 'endsAt'>;
     codec: Pick<EventCodec, 'openAll'>;
     snapshots: Snapshots;
     scheduler: Scheduler;
@@ -198,6 +198,7 @@ export const createFolds = (
   const completed = async (fold: Fold<never, never>, stream: string): Promise<Held> => {
     for (;;) {
       const slot = slotOf(fold, stream);
+      if (slot.held && store.endsAt?.(stream, slot.held.revision)) return slot.held;
       await complete(slot);
       if (slot.held && !slot.gone) return slot.held;
     }

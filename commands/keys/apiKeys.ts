@@ -10,12 +10,14 @@ import { settings } from '../../domain/settings.ts';
 import type { Command, Done, Run } from '../command.ts';
 import type { Cryptography } from '../environment.ts';
 import { toHex } from '../sealing/encoding.ts';
+import type { ImportClaims } from './importClaims.ts';
 import { importKeysCommand } from './importKeys.ts';
 import type { KeySecrets } from './keySecrets.ts';
 import { type OwnerFacts, ownerFacts } from './ownerFacts.ts';
 import { revealKey } from './revealKey.ts';
 
 type Deps = { readonly crypto: Cryptography; readonly secrets: KeySecrets };
+type AllDeps = Deps & { readonly claims: ImportClaims };
 
 type KeyFields = {
   readonly name?: string | null | undefined;
@@ -58,8 +60,8 @@ const sameEpoch = (asked: number, now: number): Rejection | null =>
 
 type Form = Pick<KeyPolicy, 'form' | 'prefix'>;
 
-/** Derived at once: deriving is slow, and a text hardly ever takes more, however many bytes it throws away. */
-const blockLength = 64;
+/** Derived at once: few texts take more, however many bytes they throw away. */
+const blockLength = 32;
 
 // Each call takes the next bytes; the labels make the same stream, and so the same text, in every run of the command.
 const keyText = (run: Run, form: Form): string => {
@@ -236,7 +238,7 @@ const closeKeyring: Command<CloseKeyringInput, { readonly closed: boolean }> = {
   },
 };
 
-export const apiKeyCommands = (deps: Deps) => ({
+export const apiKeyCommands = (deps: AllDeps) => ({
   createApiKey: createApiKey(deps),
   rotateKey: rotateKey(deps),
   revealKey: revealKey(deps),
@@ -244,7 +246,7 @@ export const apiKeyCommands = (deps: Deps) => ({
   revokeKey,
   expireKeys,
   closeKeyring,
-  importKeys: importKeysCommand,
+  importKeys: importKeysCommand(deps.claims),
 });
 
 export type ApiKeyCommands = ReturnType<typeof apiKeyCommands>;

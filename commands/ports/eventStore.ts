@@ -65,6 +65,9 @@ export type EventStore = {
     limit: number,
   ) => Promise<{ readonly events: readonly StoredEvent[]; readonly end: boolean }>;
 
+  /** Where nobody else writes to the log: whether the stream certainly has no event after this revision, now. */
+  readonly endsAt?: (stream: string, revision: number) => boolean;
+
   /**
    * The whole log after a position, exclusive, in order. `position`: read up to here, at least the last event's; it moves
    * over what others wrote. `end`: this was the end of the log at some time after the call.

@@ -81,6 +81,10 @@ const run = async (store: EventStore, operations: readonly Operation[]): Promise
         const read = await store.readStream(names[operation.stream]!, from, limit);
         assert.equal(ids(read.events), ids(kept.slice(from, from + limit)));
         assert.is(read.end, from + limit >= kept.length);
+        const last = kept.length - 1;
+        if (store.endsAt !== undefined && read.end && from <= kept.length)
+          assert.ok(store.endsAt(names[operation.stream]!, last));
+        assert.not(store.endsAt?.(names[operation.stream]!, last - 1));
         return;
       }
       case 'readAll': {

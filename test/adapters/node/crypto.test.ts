@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { nodeCryptography } from '../../../adapters/node/crypto.ts';
@@ -43,6 +43,13 @@ crypto('hashes text and bytes alike', () => {
   assert.is(hex(sha256('ü')), sum);
   assert.is(hex(sha256(new TextEncoder().encode('ü'))), sum);
   assert.is(hex(hmacSha256(key, 'ü')), createHmac('sha256', key).update('ü').digest('hex'));
+});
+
+crypto('makes the HMAC that Node makes, of keys and data of any length', () => {
+  for (const length of [0, 1, 31, 32, 63, 64, 65, 200]) {
+    const [of, data] = [randomBytes(length), randomBytes(200 - length)];
+    assert.is(hex(hmacSha256(of, data)), createHmac('sha256', of).update(data).digest('hex'), `${length} bytes`);
+  }
 });
 
 crypto('derives keys as RFC 5869 does, test case 3', () => {
