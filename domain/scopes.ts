@@ -19,6 +19,22 @@ export const parseScope = (scope: string): { readonly application: string; reado
 export const isScopePattern = (text: string): boolean =>
   text === everyScope || parseScope(text) !== null || (text.endsWith(':*') && scopePartPattern.test(text.slice(0, -2)));
 
+/**
+ * Of all scopes of a catalog together, in characters, each with quotes and a comma: a key or a role may hold every one of
+ * them, and what it holds is one event.
+ */
+export const longestCatalog = 250_000;
+
+/** Of one application, too: as many lower actions as a scope can bring. */
+export const mostActions = 200;
+
+const lengthOfScopes = (items: ScopeCatalog): number =>
+  items.reduce(
+    (sum, { application, actions }) =>
+      actions.reduce((length, action) => length + application.length + action.length + 4, sum),
+    0,
+  );
+
 /** What is wrong with a catalog, as JSON pointers into its `items`. Empty: nothing. */
 export const catalogErrors = (items: ScopeCatalog): readonly FieldError[] => {
   const errors: FieldError[] = [];
@@ -36,7 +52,11 @@ export const catalogErrors = (items: ScopeCatalog): readonly FieldError[] => {
       check(action, seen, `/items/${i}/actions/${j}`);
     });
     if (actions.length === 0) errors.push({ field: `/items/${i}/actions`, detail: 'Must name at least one action.' });
+    if (actions.length > mostActions)
+      errors.push({ field: `/items/${i}/actions`, detail: `At most ${mostActions} of them.` });
   });
+  if (lengthOfScopes(items) > longestCatalog)
+    errors.push({ field: '/items', detail: `All scopes together are at most ${longestCatalog} characters long.` });
   return errors;
 };
 

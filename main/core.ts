@@ -11,6 +11,7 @@ import { auditCommands } from '../commands/installation/audit.ts';
 import { settingsCommands } from '../commands/installation/settings.ts';
 import { apiKeyCommands } from '../commands/keys/apiKeys.ts';
 import { endKeysCommands } from '../commands/keys/endKeys.ts';
+import { importClaims } from '../commands/keys/importClaims.ts';
 import { keySecrets } from '../commands/keys/keySecrets.ts';
 import type { Position } from '../commands/ports/eventStore.ts';
 import { createSigningKeys } from '../commands/sealing/signingKeys.ts';
@@ -132,7 +133,7 @@ export const wireInside = (
   const passwordTokens = createPasswordTokens({ vault, boxes, crypto, purposeKeys, outbox: mails.outbox });
   const commands = {
     ...mails.commands,
-    ...apiKeyCommands({ crypto, secrets }),
+    ...apiKeyCommands({ crypto, secrets, claims: importClaims(vault) }),
     ...userCommands({ addresses, tokens: passwordTokens, isPhoneNumber }),
     ...settingsCommands,
     ...claimCommands,

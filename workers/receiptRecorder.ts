@@ -8,6 +8,8 @@ import type { Worker, WorkerParts } from './worker.ts';
 
 const everyMs = 2_000;
 const pageSize = 200;
+/** What one event holds at most: it is one append. */
+const perEvent = 500;
 
 /** Puts down in the log, batched, who confirmed which revocations when. Two of them put down nothing twice. */
 export const receiptRecorder = (
@@ -58,7 +60,9 @@ export const receiptRecorder = (
     const [epoch, upTo] = [parts.feed().epoch(), parts.position()];
     if (epoch === null || upTo === null) return { more: false };
     const { items, newest } = await read(epoch, upTo);
-    if (items.length > 0) await parts.record(epoch, items);
+    const inOrder = items.toSorted((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+    for (let from = 0; from < inOrder.length; from += perEvent)
+      await parts.record(epoch, inOrder.slice(from, from + perEvent));
     recorded.clear();
     for (const [id, position] of newest) recorded.set(id, position);
     return { more: false };

@@ -50,8 +50,14 @@ export const createAppends = (deps: {
         return [{ opened: only.openedAt(revision, position), persons: sealedUnder(only.toAppend) }];
       }
       // The store told the place of the last one only.
-      const page = await store.readStream(stream, revision - sealed.length + 1, sealed.length);
-      return opened(page.events);
+      const first = revision - sealed.length + 1;
+      const stored: StoredEvent[] = [];
+      while (stored.length < sealed.length) {
+        const { events } = await store.readStream(stream, first + stored.length, sealed.length - stored.length);
+        if (events.length === 0) throw new Error(`${stream} does not show what was appended to it`);
+        stored.push(...events);
+      }
+      return opened(stored);
     },
 
     find: async (stream, from, idOf) => {

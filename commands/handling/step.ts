@@ -4,6 +4,7 @@ import type { Loaded, Request, Step } from '../command.ts';
 import { Failure } from '../failure.ts';
 import type { EventStore, Position } from '../ports/eventStore.ts';
 import type { PersonKeys } from '../sealing/personKeys.ts';
+import { agentWithin } from './appendSize.ts';
 import { createAppends } from './appends.ts';
 import type { EventCodec, SealedEvent } from './eventCodec.ts';
 import type { Derived } from './eventIds.ts';
@@ -105,7 +106,7 @@ export const stepTaker = (deps: {
       causationId: request.causationId,
       actor: request.actor,
       ip: request.ip,
-      userAgent: request.userAgent,
+      userAgent: agentWithin(request.userAgent, events.length),
       requestId: request.requestId,
       policyRevision: options.policyRevision?.() ?? null,
       reason: options.reason ?? null,

@@ -8,10 +8,12 @@ import { keyringStream } from '../../domain/keyring.ts';
 import { keyring } from '../../domain/keyringDecisions.ts';
 import { settings } from '../../domain/settings.ts';
 import type { Command, Run } from '../command.ts';
+import { cutToFit, envelopeBytes, textBytes } from '../handling/appendSize.ts';
 import { ownerFacts } from './ownerFacts.ts';
 
-/** An append to EventStoreDB has at most 1 MiB: so many revocations with the longest note. */
-const keysPerAppend = 100;
+/** What one revocation takes at most: the note stands in the event and as its reason. */
+const revocationBytes = (note: string): number => envelopeBytes + 2 * textBytes(note);
+
 /** How many owners' keyrings are written at the same time. */
 const ownersAtOnce = 32;
 
@@ -39,8 +41,8 @@ const revokeLeaked = async (
   source: string,
   outcomes: Map<KeyId, Outcome>,
 ): Promise<void> => {
-  for (let from = 0; from < keyIds.length; from += keysPerAppend) {
-    const some = keyIds.slice(from, from + keysPerAppend);
+  let from = 0;
+  for (const some of cutToFit(keyIds, () => revocationBytes(source))) {
     const step = await run.step(
       keyring,
       keyringStream(ownerId),
@@ -50,6 +52,7 @@ const revokeLeaked = async (
       },
       { eventsFrom: from, reason: source },
     );
+    from += some.length;
     if (isRejection(step)) throw new Error(`leaked keys were not revoked: ${step.rejected}`);
     const ended = new Set(step.events.flatMap((event) => (event.type === 'ApiKeyRevoked' ? [event.data.keyId] : [])));
     for (const keyId of some) {

@@ -5,8 +5,11 @@ import { importKeys } from '../../domain/keyImport.ts';
 import { type Keyring, keyringStream } from '../../domain/keyring.ts';
 import { type ImportKey, keyring } from '../../domain/keyringDecisions.ts';
 import type { RejectionCode } from '../../domain/rejectionCodes.ts';
+import { longestCatalog, mostActions } from '../../domain/scopes.ts';
 import type { User } from '../../domain/user.ts';
 import type { Command, Run } from '../command.ts';
+import { cutToFit, envelopeBytes, textBytes } from '../handling/appendSize.ts';
+import type { ImportClaims } from './importClaims.ts';
 import { type OwnerFacts, ownerFacts } from './ownerFacts.ts';
 
 export type KeyToImport = {
@@ -32,24 +35,18 @@ export type ImportKeysAnswer = { readonly results: readonly ImportResult[] };
 
 type Numbered = KeyToImport & { readonly n: number };
 
-/** An append to EventStoreDB has at most 1 MiB: that many keys without scopes, or a tenth of them with. */
-const heaviestAppend = 100;
-const weightOf = ({ scopes }: KeyToImport) => (scopes ? 10 : 1);
+/** An application's name may take half of a scope, and every action below what was asked for comes with it. */
+const broughtBytes = (scope: string): number => (scope.indexOf(':') + 68) * mostActions;
 
-/** In what was asked alone: a run that takes over cuts it in the same places. */
-const chunksOf = (items: readonly Numbered[]): readonly (readonly Numbered[])[] => {
-  const chunks: Numbered[][] = [];
-  let weight = Number.POSITIVE_INFINITY;
-  for (const item of items) {
-    if (weight + weightOf(item) > heaviestAppend) {
-      chunks.push([]);
-      weight = 0;
-    }
-    chunks.at(-1)!.push(item);
-    weight += weightOf(item);
-  }
-  return chunks;
-};
+/** What a key takes at most, whatever catalog its scopes are looked up in. */
+const keyBytes = ({ name, mask, scopes }: KeyToImport): number =>
+  envelopeBytes +
+  textBytes(name ?? null) +
+  textBytes(mask) +
+  Math.min(
+    longestCatalog,
+    (scopes ?? []).reduce((sum, scope) => sum + broughtBytes(scope), 0),
+  );
 
 /** How many owners' keyrings are written at the same time. */
 const ownersAtOnce = 32;
@@ -70,15 +67,24 @@ const commandsFor = (run: Run, chunk: readonly Numbered[], facts: OwnerFacts['fa
   });
 
 /** Decided on again where an earlier run appended already: a code is of the keyring as it stands, with these keys in it. */
-const importChunk = async (run: Run, chunk: readonly Numbered[]): Promise<readonly ImportResult[]> => {
+const importChunk = async (
+  claims: ImportClaims,
+  run: Run,
+  chunk: readonly Numbered[],
+): Promise<readonly ImportResult[]> => {
   const { ownerId, n: first } = chunk[0]!;
+  const { at } = run.request;
+  const claimed = await Promise.all(chunk.map((item) => claims.claim(item.sha256, keyIdOf(run, item), ownerId, at)));
   let policyRevision: number | null = null;
   const decided = async (state: Keyring) => {
     const known = await ownerFacts(run, ownerId);
     policyRevision = known.policyRevision;
     const refused = ownerRefused(known.owner);
     if (refused !== null) return { events: [], codes: chunk.map(() => refused) };
-    return importKeys(commandsFor(run, chunk, known.facts), state);
+    const mine = chunk.filter((_, i) => claimed[i]);
+    const { events, codes } = importKeys(commandsFor(run, mine, known.facts), state);
+    const rest = [...codes];
+    return { events, codes: claimed.map((is) => (is ? (rest.shift() ?? null) : 'conflict')) };
   };
   let codes: readonly (RejectionCode | null)[] | null = null;
   const step = await run.step(
@@ -92,22 +98,26 @@ const importChunk = async (run: Run, chunk: readonly Numbered[]): Promise<readon
     },
     { eventsFrom: first, policyRevision: () => policyRevision },
   );
-  if (isRejection(step)) return chunk.map(() => ({ status: 'refused', id: null, code: step.rejected }));
-  const made = new Set(step.events.flatMap((event) => (event.type === 'ApiKeyImported' ? [event.data.keyId] : [])));
-  codes ??= (await decided(step.state)).codes;
-  return chunk.map((item, i) => {
-    const id = keyIdOf(run, item);
-    if (made.has(id)) return { status: 'imported', id, code: null };
-    return { status: 'refused', id: null, code: codes?.[i] ?? 'conflict' };
-  });
+  const refused = isRejection(step) ? step.rejected : null;
+  const events = isRejection(step) ? [] : step.events;
+  const made = new Set(events.flatMap((event) => (event.type === 'ApiKeyImported' ? [event.data.keyId] : [])));
+  if (!isRejection(step)) codes ??= (await decided(step.state)).codes;
+  return Promise.all(
+    chunk.map(async (item, i): Promise<ImportResult> => {
+      const id = keyIdOf(run, item);
+      if (made.has(id)) return { status: 'imported', id, code: null };
+      if (claimed[i]) await claims.release(item.sha256, id);
+      return { status: 'refused', id: null, code: refused ?? codes?.[i] ?? 'conflict' };
+    }),
+  );
 };
 
 /**
  * Takes over keys of another system by the hash of their text. Each keyring is decided on by itself, so an item that is
  * refused stops no other, and what a crash left is finished. An item's code: those of making a key; `conflict` for a
- * text that some key has or had, `not-found` for an owner who is not or no longer there, `forbidden` for one turned off.
+ * text that some key has or had, or is just becoming, `not-found` for an owner who is not or no longer there, `forbidden` for one turned off.
  */
-export const importKeysCommand: Command<ImportKeysInput, ImportKeysAnswer> = {
+export const importKeysCommand = (claims: ImportClaims): Command<ImportKeysInput, ImportKeysAnswer> => ({
   name: 'ImportKeys',
   several: true,
   run: async ({ items }, run) => {
@@ -118,12 +128,12 @@ export const importKeysCommand: Command<ImportKeysInput, ImportKeysAnswer> = {
       else byOwner.set(item.ownerId, [...(byOwner.get(item.ownerId) ?? []), { ...item, n }]);
     }
     const importOwned = async (owned: readonly Numbered[]) => {
-      for (const chunk of chunksOf(owned))
-        for (const [i, result] of (await importChunk(run, chunk)).entries()) results[chunk[i]!.n] = result;
+      for (const chunk of cutToFit(owned, keyBytes))
+        for (const [i, result] of (await importChunk(claims, run, chunk)).entries()) results[chunk[i]!.n] = result;
     };
     const owners = [...byOwner.values()];
     for (let from = 0; from < owners.length; from += ownersAtOnce)
       await Promise.all(owners.slice(from, from + ownersAtOnce).map(importOwned));
     return { result: { results } };
   },
-};
+});

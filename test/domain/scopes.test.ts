@@ -142,4 +142,23 @@ test('effective scopes are the intersection, scope by scope', () => {
   );
 });
 
+test('a catalog is as large as its scopes are long, all of which one key may hold', () => {
+  const actions = Array.from({ length: 200 }, (_, n) => `${n}`.padStart(60, 'a'));
+  const catalog = (applications: number) =>
+    Array.from({ length: applications }, (_, n) => ({ application: `${n}`.padStart(61, 'b'), actions }));
+  const lengthOf = (items: ScopeCatalog) => JSON.stringify(indexScopes(items).all).length;
+  assert.equal(catalogErrors(catalog(10)), []);
+  assert.ok(lengthOf(catalog(10)) <= 250_001);
+  const longer = [...catalog(10), { application: 'x', actions: ['y'] }];
+  assert.equal(
+    catalogErrors(longer).map(({ field }) => field),
+    ['/items'],
+  );
+  const more = [{ application: 'x', actions: [...actions, 'y'] }];
+  assert.equal(
+    catalogErrors(more).map(({ field }) => field),
+    ['/items/0/actions'],
+  );
+});
+
 test.run();

@@ -3,6 +3,7 @@ import type { Command, Outcome, Request } from '../../commands/command.ts';
 import { Failure, failedWith } from '../../commands/failure.ts';
 import { settingsCommands } from '../../commands/installation/settings.ts';
 import { apiKeyCommands } from '../../commands/keys/apiKeys.ts';
+import { importClaims } from '../../commands/keys/importClaims.ts';
 import { keySecrets } from '../../commands/keys/keySecrets.ts';
 import { toHex } from '../../commands/sealing/encoding.ts';
 import { claimCommands } from '../../commands/users/claims.ts';
@@ -73,7 +74,7 @@ export const simulate = async (seed: number, faulty: number, turns: number) => {
     const core = bed.process({ store, vault, scheduler });
     const addresses = emailAddresses({ crypto, purposeKeys: core.purposeKeys });
     const commands = {
-      ...apiKeyCommands({ crypto, secrets: keySecrets(vault, core.boxes) }),
+      ...apiKeyCommands({ crypto, secrets: keySecrets(vault, core.boxes), claims: importClaims(vault) }),
       ...userCommands({ addresses, tokens: { issue: async () => true }, isPhoneNumber: () => true }),
       ...settingsCommands,
       ...claimCommands,

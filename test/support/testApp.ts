@@ -25,6 +25,7 @@ import { twoFactorRoutes } from '../../api/resources/twoFactor.ts';
 import type { Opened } from '../../commands/handling/eventCodec.ts';
 import { settingsCommands } from '../../commands/installation/settings.ts';
 import { apiKeyCommands } from '../../commands/keys/apiKeys.ts';
+import { importClaims } from '../../commands/keys/importClaims.ts';
 import { keySecrets } from '../../commands/keys/keySecrets.ts';
 import { toHex } from '../../commands/sealing/encoding.ts';
 import { serviceTokenCommands } from '../../commands/services/serviceTokens.ts';
@@ -71,7 +72,7 @@ export const startTestApp = async (options: { readonly publicUrl?: string } = {}
     ...accounts.commands,
     ...settingsCommands,
     ...serviceTokenCommands({ crypto }),
-    ...apiKeyCommands({ crypto, secrets }),
+    ...apiKeyCommands({ crypto, secrets, claims: importClaims(bed.vault) }),
   };
   const publicOrigin = options.publicUrl === undefined ? null : new URL(options.publicUrl).origin;
   const cookies = cookiesFor(publicOrigin?.startsWith('https:') ?? false);

@@ -16,6 +16,7 @@ import { auditCommands } from '../../commands/installation/audit.ts';
 import { settingsCommands } from '../../commands/installation/settings.ts';
 import { apiKeyCommands } from '../../commands/keys/apiKeys.ts';
 import { endKeysCommands } from '../../commands/keys/endKeys.ts';
+import { importClaims } from '../../commands/keys/importClaims.ts';
 import { keySecrets } from '../../commands/keys/keySecrets.ts';
 import { createMails } from '../../commands/mail/mail.ts';
 import type { EventStore } from '../../commands/ports/eventStore.ts';
@@ -196,7 +197,7 @@ export const startWholeApp = async (
     ...auditCommands,
     ...avatarCommands(avatars),
     ...endKeysCommands({ lastUseOf: async () => null }),
-    ...apiKeyCommands({ crypto, secrets }),
+    ...apiKeyCommands({ crypto, secrets, claims: importClaims(vault) }),
   };
   const acknowledgements = vaultTable<Acknowledgement>(vault, acknowledgementKind);
   const now = () => instant(clock.now());

@@ -21,7 +21,7 @@ import { someWorld, type WorldEvent, writeWorld } from '../support/world.ts';
 
 const test = suite('effects');
 
-const keyring = apiKeyCommands({ crypto: {} as never, secrets: {} as never });
+const keyring = apiKeyCommands({ crypto: {} as never, secrets: {} as never, claims: {} as never });
 
 const closing =
   (bed: Bed, core: Core): CloseKeyring =>

@@ -12,7 +12,7 @@ import type { WorldEvent } from '../support/world.ts';
 
 const test = suite('expiry');
 
-const { expireKeys } = apiKeyCommands({ crypto: {} as never, secrets: {} as never });
+const { expireKeys } = apiKeyCommands({ crypto: {} as never, secrets: {} as never, claims: {} as never });
 const start = Date.UTC(2027, 0, 1);
 const time = (ms: number) => new Date(start + ms).toISOString();
 

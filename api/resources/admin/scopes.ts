@@ -3,6 +3,7 @@ import type { Execute, Loaded } from '../../../commands/command.ts';
 import { catalogRevision, type SettingsCommands } from '../../../commands/installation/settings.ts';
 import { type Fold, isRejection } from '../../../domain/decider.ts';
 import { policyStream } from '../../../domain/keyPolicy.ts';
+import { mostActions } from '../../../domain/scopes.ts';
 import { settings } from '../../../domain/settings.ts';
 import { type Answer, type Route, route } from '../../route.ts';
 
@@ -21,7 +22,10 @@ const catalog = z
       .array(
         z.strictObject({
           application: name,
-          actions: z.array(name).max(200).meta({ description: 'Lowest first: a higher one brings the lower ones.' }),
+          actions: z
+            .array(name)
+            .max(mostActions)
+            .meta({ description: 'Lowest first: a higher one brings the lower ones.' }),
         }),
       )
       .max(1000),

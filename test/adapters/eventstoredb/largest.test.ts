@@ -21,15 +21,4 @@ test('is a catalog of scopes, and it fits', () => {
   assert.ok(wireSize(encodeAppend('policy', 'no-stream', [largest]).map(toWire)) < maxAppendBytes);
 });
 
-test('of keys that are brought over is of 10 with all their scopes', () => {
-  const scopes = Array.from({ length: 500 }, (_, n) => `${n}`.padEnd(129, 's'));
-  // A name of 200 characters, four bytes each, sealed, and ids and hashes.
-  const key = {
-    ...event({ scopes, hash: 'h'.repeat(1_000) }, 'ApiKeyImported'),
-    sealed: { person: 'p', box: 'A'.repeat(2_000) },
-  };
-  const ten = Array.from({ length: 10 }, () => ({ ...key, id: crypto.randomUUID() }));
-  assert.ok(wireSize(encodeAppend('keyring', 'no-stream', ten).map(toWire)) < maxAppendBytes);
-});
-
 test.run();

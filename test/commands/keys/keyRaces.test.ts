@@ -4,6 +4,7 @@ import type { Command, Outcome } from '../../../commands/command.ts';
 import type { Core } from '../../../commands/core.ts';
 import { settingsCommands } from '../../../commands/installation/settings.ts';
 import { apiKeyCommands } from '../../../commands/keys/apiKeys.ts';
+import { importClaims } from '../../../commands/keys/importClaims.ts';
 import { keySecretKind, keySecrets } from '../../../commands/keys/keySecrets.ts';
 import type { EventStore } from '../../../commands/ports/eventStore.ts';
 import { activityStream } from '../../../domain/activity.ts';
@@ -31,7 +32,11 @@ const startRace = async (preset: PresetName) => {
   const accounts = createAccounts(bed);
   const ownerId = await accounts.register({ email: 'ada@example.com' });
   const over = (core: Pick<Core, 'boxes' | 'handler'>, vault = bed.vault) => {
-    const commands = apiKeyCommands({ crypto: nodeCryptography(), secrets: keySecrets(vault, core.boxes) });
+    const commands = apiKeyCommands({
+      crypto: nodeCryptography(),
+      secrets: keySecrets(vault, core.boxes),
+      claims: importClaims(vault),
+    });
     const run = <I, R extends Json>(command: Command<I, R>, input: I) =>
       core.handler.execute(command, input, bed.request());
     return { commands, run };

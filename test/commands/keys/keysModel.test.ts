@@ -4,6 +4,7 @@ import { nodeCryptography } from '../../../adapters/node/crypto.ts';
 import type { Command, Outcome } from '../../../commands/command.ts';
 import { settingsCommands } from '../../../commands/installation/settings.ts';
 import { apiKeyCommands } from '../../../commands/keys/apiKeys.ts';
+import { importClaims } from '../../../commands/keys/importClaims.ts';
 import { keySecrets } from '../../../commands/keys/keySecrets.ts';
 import { isRejection } from '../../../domain/decider.ts';
 import type { Json } from '../../../domain/json.ts';
@@ -30,7 +31,11 @@ const permissionsOf = (mayUseApi: boolean) => (mayUseApi ? ['api-keys:use'] : []
 const startWorld = async () => {
   const bed = createBed();
   const accounts = createAccounts(bed);
-  const commands = apiKeyCommands({ crypto: nodeCryptography(), secrets: keySecrets(bed.vault, accounts.boxes) });
+  const commands = apiKeyCommands({
+    crypto: nodeCryptography(),
+    secrets: keySecrets(bed.vault, accounts.boxes),
+    claims: importClaims(bed.vault),
+  });
   const index = createVerificationIndex();
   let readTo: string | null = null;
   let requests = 0;

@@ -3,6 +3,7 @@ import { nodeCryptography } from '../../../adapters/node/crypto.ts';
 import type { Command, Outcome } from '../../../commands/command.ts';
 import { settingsCommands } from '../../../commands/installation/settings.ts';
 import { apiKeyCommands } from '../../../commands/keys/apiKeys.ts';
+import { importClaims } from '../../../commands/keys/importClaims.ts';
 import { keySecrets } from '../../../commands/keys/keySecrets.ts';
 import type { EventStore } from '../../../commands/ports/eventStore.ts';
 import { isRejection } from '../../../domain/decider.ts';
@@ -67,7 +68,11 @@ const play = async (order: readonly Step[], asOfEpoch: number | undefined) => {
   const run = async <I, R extends Json>(command: Command<I, R>, input: I) =>
     done(await elsewhere.execute(command, input, bed.request()));
   const commandsOf = ({ boxes }: Pick<typeof elsewhere, 'boxes'>) =>
-    apiKeyCommands({ crypto: nodeCryptography(), secrets: keySecrets(bed.vault, boxes) });
+    apiKeyCommands({
+      crypto: nodeCryptography(),
+      secrets: keySecrets(bed.vault, boxes),
+      claims: importClaims(bed.vault),
+    });
   const keys = commandsOf(elsewhere);
   await run(settingsCommands.changeKeyPolicy, { change: { preset: 'idmp' } });
   const ownerId = await elsewhere.register({ email: 'ada@example.com' });

@@ -1,6 +1,7 @@
 import * as assert from 'uvu/assert';
 import { settingsCommands } from '../../../commands/installation/settings.ts';
 import { endKeysCommands } from '../../../commands/keys/endKeys.ts';
+import { importClaims } from '../../../commands/keys/importClaims.ts';
 import { importKeysCommand } from '../../../commands/keys/importKeys.ts';
 import { auditStream } from '../../../domain/audit.ts';
 import { isRejection } from '../../../domain/decider.ts';
@@ -29,7 +30,7 @@ const bedWithKeys = async () => {
     mask: `m${n}`,
     name: `key ${n}`,
   }));
-  const imported = await accounts.execute(importKeysCommand, { items }, bed.request());
+  const imported = await accounts.execute(importKeysCommand(importClaims(bed.vault)), { items }, bed.request());
   if (isRejection(imported)) throw new Error(imported.rejected);
   const found = imported.result.results.map(({ id }, n) => ({ ownerId: items[n]!.ownerId, keyId: id! }));
   return { bed, owners, found: [...found, null, found[3]!] };
