@@ -54,9 +54,20 @@ const notice = (subject: string) => ({
   link: { url: 'https://jobs.example.com/7', label: 'Zum Lauf' },
 });
 
-s('the environment set the server; it can be tried', async () => {
+const mailServerAt = (port: number) => ({
+  host: '127.0.0.1',
+  port,
+  security: 'none',
+  username: null,
+  from: 'no-reply@example.com',
+});
+
+s('all · notices: a mail server that the environment set can be seen and tried, and not changed', async () => {
   const { body } = expectStatus(await admin.get('/v1/admin/mail-server'), 200);
   assert.equal([body.source, body.host, body.port, body.security], ['environment', '127.0.0.1', box.port, 'none']);
+  const { source: _, ...other } = body;
+  const changed = await admin.put('/v1/admin/mail-server', { ...other, host: 'mail.example.com' });
+  assert.is(expectStatus(changed, 409).body.code, 'set-by-environment');
   const tried = expectStatus(await admin.post('/v1/admin/mail-server/test', { to: 'operator@example.com' }), 200);
   assert.is(tried.body.accepted, true);
   assert.equal((await arrived('Keyledger can send mail')).to, ['operator@example.com']);
@@ -119,6 +130,43 @@ s('aip · notices: unsubscribed by the mail program, nothing more comes; the his
   assert.is(about('Dritter'), undefined);
   const events = expectStatus(await admin.get(`/v1/audit/users/${id}`), 200).body.events as { type: string }[];
   assert.ok(events.some(({ type }) => type === 'NotificationSettingsChanged'));
+});
+
+s('a server that takes a mail and hangs up before it says so gets it again, under the same Message-ID', async () => {
+  const taken: string[] = [];
+  const rude = await startRudeServer((line, mail) => {
+    if (line !== 'DATA END') return politely(line);
+    taken.push(mail);
+    return taken.length > 3 ? '250 taken' : null;
+  });
+  closing.push(rude.close);
+  const stored = await startServer();
+  const boss = await firstAdministrator(stored);
+  expectStatus(await boss.put('/v1/admin/mail-server', mailServerAt(rude.access.port)), 200);
+  const others = ['bob@example.com', 'eve@example.com', 'mia@example.com'];
+  const ids: UserId[] = [];
+  for (const email of others)
+    ids.push(
+      expectStatus(await boss.post('/v1/admin/users', { email, externalProvider: 'x', roles: [] }), 201).body.id,
+    );
+  const service = await serviceWith(stored, boss, ['notices:send']);
+  for (const userId of ids)
+    expectStatus(await service.post('/v1/notices', { ...notice('Einer von drei'), userId }), 202);
+  const sent = async () => expectStatus(await boss.get('/v1/admin/mails?status=sent'), 200).body.items.length;
+  // Tried again after ten seconds.
+  await eventually(async () => (await sent()) === others.length, 'all are taken', 50);
+  const messageIds = new Map<string, Set<string>>();
+  for (const mail of taken) {
+    const { to, 'message-id': messageId } = readMail(`${mail}\r\n`).headers;
+    messageIds.set(to!, (messageIds.get(to!) ?? new Set()).add(messageId!));
+  }
+  assert.equal([...messageIds.keys()].sort(), others, 'one at least, never none');
+  for (const [to, used] of messageIds) assert.is(used.size, 1, to);
+  for (const userId of ids) {
+    const { events } = expectStatus(await boss.get(`/v1/audit/users/${userId}`), 200).body;
+    assert.is(events.filter(({ type }: { type: string }) => type === 'NoticeSent').length, 1);
+  }
+  await stored.stop();
 });
 
 s(

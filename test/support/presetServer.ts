@@ -94,7 +94,7 @@ export const startPreset = async (preset: string) => {
       for (const { status } of body.results) assert.is(status, 'imported');
       return owner;
     },
-    untilExpired: (key: string) => eventually(async () => (await ask(key)).code === 'expired', 'the key expires'),
+    untilExpired: (key: string) => eventually(async () => (await ask(key)).code === 'expired', 'the key expires', 50),
     stop: async () => {
       const { code, stderr } = await server.stop();
       assert.is(code, 0, stderr);

@@ -144,7 +144,7 @@ s('a use that only the vault knows of saves a key that the list shows as unused'
   assert.equal(await ended(app, ada), []);
 });
 
-s('all · changing the preset: days after which unused keys end count from the change on', async ({ app, ada }) => {
+s('all · administrators: days after which unused keys end count from the change on', async ({ app, ada }) => {
   await policy(app, { preset: 'helmut', scoped: false });
   await make(app, ada);
   app.bed.clock.advance(300 * dayMs);

@@ -23,7 +23,7 @@ s.after.each(async ({ app }) => {
 
 const refusal = ({ status, body }: { status: number; body: { code: string } }) => [status, body.code];
 
-s('qalyptus · account: full name, interface language and time zone are one’s own to change', async ({ client }) => {
+s('full name, interface language and time zone are one’s own to change', async ({ client }) => {
   const wanted = { fullName: 'Ada E. Example', language: 'de-at', timeZone: 'europe/vienna' };
   const { body } = expectStatus(await client.patch('/v1/profile', wanted), 200);
   assert.equal(
@@ -44,50 +44,44 @@ s('qalyptus · account: full name, interface language and time zone are one’s 
     }
 });
 
-s(
-  'qalyptus · account: services ask for the time zone to run this user’s schedules',
-  async ({ app, admin, ada, client }) => {
-    expectStatus(await client.patch('/v1/profile', { fullName: 'Ada', timeZone: 'Asia/Tokyo', language: 'ja' }), 200);
-    const token = async (...permissions: string[]) =>
-      app.withToken(
-        expectStatus(await admin.post('/v1/admin/service-tokens', { name: 'runner', permissions }), 201).body.token,
-      );
-    const service = await token('owners:read');
-    const path = `/v1/services/users/${ada}`;
-    const seen = expectStatus(await service.get(path), 200);
-    assert.equal(seen.body, {
-      id: ada,
-      status: 'active',
-      displayName: 'Ada',
-      language: 'ja',
-      timeZone: 'Asia/Tokyo',
-    });
-    await app.run(app.commands.deactivateUser, { userId: ada, reason: null });
-    assert.is((await service.get(path)).body.status, 'deactivated');
-    await app.run(app.commands.eraseUser, { userId: ada, reason: null });
-    const erased = expectStatus(await service.get(path), 200).body;
-    assert.equal(erased, { id: ada, status: 'erased', displayName: ada, language: 'en', timeZone: 'UTC' });
-    const nobody = '/v1/services/users/00000000-0000-4000-8000-000000000000';
-    assert.equal(refusal(await service.get(nobody)), [404, 'not-found']);
-    assert.equal(refusal(await (await token('verify')).get(path)), [403, 'forbidden']);
-    assert.equal(refusal(await admin.get(path)), [403, 'forbidden']);
-  },
-);
+s('services ask for the time zone to run this user’s schedules', async ({ app, admin, ada, client }) => {
+  expectStatus(await client.patch('/v1/profile', { fullName: 'Ada', timeZone: 'Asia/Tokyo', language: 'ja' }), 200);
+  const token = async (...permissions: string[]) =>
+    app.withToken(
+      expectStatus(await admin.post('/v1/admin/service-tokens', { name: 'runner', permissions }), 201).body.token,
+    );
+  const service = await token('owners:read');
+  const path = `/v1/services/users/${ada}`;
+  const seen = expectStatus(await service.get(path), 200);
+  assert.equal(seen.body, {
+    id: ada,
+    status: 'active',
+    displayName: 'Ada',
+    language: 'ja',
+    timeZone: 'Asia/Tokyo',
+  });
+  await app.run(app.commands.deactivateUser, { userId: ada, reason: null });
+  assert.is((await service.get(path)).body.status, 'deactivated');
+  await app.run(app.commands.eraseUser, { userId: ada, reason: null });
+  const erased = expectStatus(await service.get(path), 200).body;
+  assert.equal(erased, { id: ada, status: 'erased', displayName: ada, language: 'en', timeZone: 'UTC' });
+  const nobody = '/v1/services/users/00000000-0000-4000-8000-000000000000';
+  assert.equal(refusal(await service.get(nobody)), [404, 'not-found']);
+  assert.equal(refusal(await (await token('verify')).get(path)), [403, 'forbidden']);
+  assert.equal(refusal(await admin.get(path)), [403, 'forbidden']);
+});
+
+s('organizations, groups and roles are shown, and an administrator’s to change', async ({ admin, ada, client }) => {
+  for (const own of [{ organizations: ['acme'] }, { groups: ['dev'] }, { roles: ['admin'] }])
+    assert.equal(refusal(await client.patch('/v1/profile', own)), [400, 'validation-failed']);
+  const given = { organizations: ['works', 'acme'], groups: ['dev'], roles: ['member', 'auditor'] };
+  expectStatus(await admin.patch(`/v1/admin/users/${ada}`, given), 200);
+  const { body } = await client.get('/v1/profile');
+  assert.equal([body.organizations, body.groups, body.roles], [['acme', 'works'], ['dev'], ['auditor', 'member']]);
+});
 
 s(
-  'qalyptus · account: organizations, groups and roles are shown, and an administrator’s to change',
-  async ({ admin, ada, client }) => {
-    for (const own of [{ organizations: ['acme'] }, { groups: ['dev'] }, { roles: ['admin'] }])
-      assert.equal(refusal(await client.patch('/v1/profile', own)), [400, 'validation-failed']);
-    const given = { organizations: ['works', 'acme'], groups: ['dev'], roles: ['member', 'auditor'] };
-    expectStatus(await admin.patch(`/v1/admin/users/${ada}`, given), 200);
-    const { body } = await client.get('/v1/profile');
-    assert.equal([body.organizations, body.groups, body.roles], [['acme', 'works'], ['dev'], ['auditor', 'member']]);
-  },
-);
-
-s(
-  'qalyptus · account: the e-mail address moves by an administrator’s hand, and is somebody else’s to have',
+  'the e-mail address moves by an administrator’s hand, and is somebody else’s to have',
   async ({ app, admin, ada, client }) => {
     const path = `/v1/admin/users/${ada}`;
     assert.is(
@@ -106,7 +100,7 @@ s(
   },
 );
 
-s('idmp · profile: first and last name, phone with country code, position, description', async ({ client }) => {
+s('first and last name, phone with country code, position, description', async ({ client }) => {
   const wanted = {
     firstName: 'Ada',
     lastName: 'Example',
@@ -126,12 +120,12 @@ s('idmp · profile: first and last name, phone with country code, position, desc
   assert.equal(both.body.errors.map(({ pointer }: { pointer: string }) => pointer).sort(), ['/phone', '/timeZone']);
 });
 
-s('idmp · profile: the e-mail address is read-only here', async ({ client }) => {
+s('the e-mail address is read-only here', async ({ client }) => {
   assert.equal(refusal(await client.patch('/v1/profile', { email: 'eve@example.com' })), [400, 'validation-failed']);
   assert.is((await client.get('/v1/profile')).body.email, 'ada@example.com');
 });
 
-s('idmp · profile: an avatar, JPG, JPEG or PNG under 1 MB', async ({ app, ada }) => {
+s('an avatar, JPG, JPEG or PNG under 1 MB', async ({ app, ada }) => {
   const call = (method: string, body?: Uint8Array, type = 'image/jpeg') =>
     fetch(`${app.url}/v1/profile/avatar`, {
       method,

@@ -28,7 +28,7 @@ const tokenOf = (mail: { readonly value: { readonly params: unknown } } | undefi
 const code = (response: { readonly status: number; readonly body: { readonly code?: string } }) =>
   `${response.status} ${response.body.code ?? ''}`.trim();
 
-s('aip · notices: the default: the address they sign in with, on', async ({ ada }) => {
+s('the default: the address they sign in with, on', async ({ ada }) => {
   const { body, headers } = expectStatus(await ada.get(path), 200);
   assert.equal(body, { email: 'ada@example.com', enabled: true, emailVerified: true, deliverable: true });
   assert.match(headers.get('etag') ?? '', /^"\d+"$/);
@@ -41,7 +41,7 @@ s('nothing is deliverable without a mail server', async () => {
   await app.close();
 });
 
-s('aip · notices: switched off and on again; what was answered can be put back', async ({ app, ada }) => {
+s('switched off and on again; what was answered can be put back', async ({ app, ada }) => {
   const off = expectStatus(await ada.put(path, { email: 'ada@example.com', enabled: false }), 200);
   assert.equal(off.body, { email: 'ada@example.com', enabled: false, emailVerified: true, deliverable: false });
   const back = expectStatus(await ada.put(path, off.body), 200);
@@ -50,7 +50,7 @@ s('aip · notices: switched off and on again; what was answered can be put back'
   assert.is((await queued(app)).length, 0);
 });
 
-s('aip · notices: another address gets nothing until its mailed link was opened', async ({ app, ada, id }) => {
+s('another address gets nothing until its mailed link was opened', async ({ app, ada, id }) => {
   const set = expectStatus(await ada.put(path, { email: ' Other@Example.com ', enabled: true }), 200);
   assert.equal(set.body, { email: 'other@example.com', enabled: true, emailVerified: false, deliverable: false });
   const [mail, ...more] = await queued(app);
@@ -146,36 +146,33 @@ s(
   },
 );
 
-s('aip · notices: the link to unsubscribe leads to the profile where signed in', async ({ app, ada, id }) => {
+s('the link to unsubscribe leads to the profile where signed in', async ({ app, ada, id }) => {
   const response = expectStatus(await ada.get(link(app, id)), 303);
   assert.is(response.headers.get('location'), '/profile#notifications');
   assert.is((await ada.get(path)).body.enabled, true);
 });
 
-s(
-  'aip · notices: POST turns notices off, as the page does it and as a mail program does (RFC 8058)',
-  async ({ app, ada, id }) => {
-    const form = {
-      'content-type': 'application/x-www-form-urlencoded',
-      'sec-fetch-site': 'cross-site',
-      origin: 'https://mail.example.net',
-    };
-    const post = (raw: string, headers: { readonly [name: string]: string } = form) =>
-      app.nobody.call('POST', link(app, id), { raw, headers });
-    const response = expectStatus(await post('List-Unsubscribe=One-Click'), 200);
-    assert.match(response.body, /keine Benachrichtigungen/);
-    assert.equal((await ada.get(path)).body, {
-      email: 'ada@example.com',
-      enabled: false,
-      emailVerified: true,
-      deliverable: false,
-    });
-    expectStatus(await post('List-Unsubscribe=One-Click'), 200);
-    expectStatus(await post('', {}), 200);
-    expectStatus(await post('--x--', { 'content-type': 'multipart/form-data; boundary=x' }), 200);
-    assert.equal(await app.activities(id), [{ type: 'Unsubscribed', data: {} }]);
-  },
-);
+s('POST turns notices off, as the page does it and as a mail program does (RFC 8058)', async ({ app, ada, id }) => {
+  const form = {
+    'content-type': 'application/x-www-form-urlencoded',
+    'sec-fetch-site': 'cross-site',
+    origin: 'https://mail.example.net',
+  };
+  const post = (raw: string, headers: { readonly [name: string]: string } = form) =>
+    app.nobody.call('POST', link(app, id), { raw, headers });
+  const response = expectStatus(await post('List-Unsubscribe=One-Click'), 200);
+  assert.match(response.body, /keine Benachrichtigungen/);
+  assert.equal((await ada.get(path)).body, {
+    email: 'ada@example.com',
+    enabled: false,
+    emailVerified: true,
+    deliverable: false,
+  });
+  expectStatus(await post('List-Unsubscribe=One-Click'), 200);
+  expectStatus(await post('', {}), 200);
+  expectStatus(await post('--x--', { 'content-type': 'multipart/form-data; boundary=x' }), 200);
+  assert.equal(await app.activities(id), [{ type: 'Unsubscribed', data: {} }]);
+});
 
 s('a bad token: 404, for GET and POST, signed in or not', async ({ app, ada, id }) => {
   const good = app.mails.tokens.unsubscribe(id);
@@ -212,7 +209,7 @@ s('a service sends a notice', async ({ app, id }) => {
   assert.equal(mails[0]?.value.params, { ...notice, sender: 'billing', occurredAt: '2027-02-19T22:59:00.000Z', link });
 });
 
-s('aip · notices: every category of the contract, and another like them', async ({ app, id }) => {
+s('every category of the contract, and another like them', async ({ app, id }) => {
   const billing = await service(app, ['notices:send']);
   for (const category of [
     'job.succeeded',
@@ -248,7 +245,7 @@ s('what is no notice is refused', async ({ app, id }) => {
   assert.is((await queued(app)).length, 0);
 });
 
-s('all · notices: only a token that may send notices sends them', async ({ app, ada, id }) => {
+s('only a token that may send notices sends them', async ({ app, ada, id }) => {
   const billing = await service(app, ['verify']);
   assert.is(code(await billing.post('/v1/notices', { ...notice, userId: id })), '403 forbidden');
   assert.is(code(await ada.post('/v1/notices', { ...notice, userId: id })), '403 forbidden');

@@ -34,7 +34,7 @@ const ask = async (app: TestApp, client: Client = app.browser(), own: object = {
 
 const tokenOf = async (app: TestApp) => (await mailsOf(app)).at(-1)?.token ?? 'none';
 
-s('all · password: reset by a mailed link, which works once, and ends every session', async ({ app, ada }) => {
+s('reset by a mailed link, which works once, and ends every session', async ({ app, ada }) => {
   const signedIn = app.browser();
   expectStatus(await signedIn.post('/v1/session', { email, password: goodPassword }), 200);
   assert.is((await ask(app)).status, 202);
@@ -62,7 +62,7 @@ s('all · password: reset by a mailed link, which works once, and ends every ses
   );
 });
 
-s('all · password: asking for a reset says nothing of who has an address', async ({ app }) => {
+s('asking for a reset says nothing of who has an address', async ({ app }) => {
   const answers: object[] = [];
   for (const one of [email, 'nobody@example.com', 'no address', `${'x'.repeat(900)}@example.com`]) {
     const { status, body, headers } = await ask(app, app.browser(), { email: one });
@@ -164,7 +164,7 @@ s('takes up an invitation, and whoever it was is active', async ({ app }) => {
   assert.is((await admin.client.get(`/v1/admin/users/${invited.id}`)).body.status, 'active');
 });
 
-s('all · password: externally managed accounts have none to change, and no section for it', async ({ app }) => {
+s('externally managed accounts have none to change, and no section for it', async ({ app }) => {
   const ben = await app.register({ email: 'ben@example.com', passwordHash: null, externalProvider: 'oidc' });
   const session = { userId: ben, ownerEpoch: 0, sessionEpoch: 0, ip: null, userAgent: null };
   const made = await app.sessions.open({ ...session, method: 'oidc', twoFactor: false });
@@ -182,7 +182,7 @@ s('all · password: externally managed accounts have none to change, and no sect
   assert.is((await ada.get('/v1/me')).body.features.password, true);
 });
 
-s('all · password: current, new and confirmation; other sessions end, this one and the keys stay', async ({ app }) => {
+s('current, new and confirmation; other sessions end, this one and the keys stay', async ({ app }) => {
   const [here, there] = [app.browser(), app.browser('198.51.100.7')];
   for (const client of [here, there])
     expectStatus(await client.post('/v1/session', { email, password: goodPassword }), 200);
@@ -196,27 +196,24 @@ s('all · password: current, new and confirmation; other sessions end, this one 
   assert.is((await there.get('/v1/me')).status, 401);
 });
 
-s(
-  'all · password: to be changed first where an administrator says so, and nothing else goes before',
-  async ({ app }) => {
-    await app.register({ email: 'ben@example.com', mustChangePassword: true });
-    const ben = app.browser();
-    const signedIn = expectStatus(
-      await ben.post('/v1/session', { email: 'ben@example.com', password: goodPassword }),
-      200,
-    );
-    assert.is(signedIn.body.user.mustChangePassword, true);
-    for (const path of ['/v1/session', '/v1/me', '/v1/profile']) assert.is((await ben.get(path)).status, 200, path);
-    for (const path of ['/v1/api-keys', '/v1/sessions', '/v1/scopes'])
-      assert.equal(refused(await ben.get(path)), [403, 'password-change-required'], path);
-    for (const path of ['/v1/profile/two-factor', '/v1/sessions/end-all', '/v1/api-keys'])
-      assert.equal(refused(await ben.post(path)), [403, 'password-change-required'], path);
-    const same = { currentPassword: goodPassword, newPassword: goodPassword, confirmPassword: goodPassword };
-    assert.equal(refused(await ben.post('/v1/profile/password', same)), [422, 'password-unchanged']);
-    assert.is((await ben.post('/v1/profile/password', { currentPassword: goodPassword, ...both })).status, 204);
-    assert.is((await ben.get('/v1/api-keys')).status, 200);
-    assert.is((await ben.get('/v1/profile')).body.mustChangePassword, false);
-  },
-);
+s('to be changed first where an administrator says so, and nothing else goes before', async ({ app }) => {
+  await app.register({ email: 'ben@example.com', mustChangePassword: true });
+  const ben = app.browser();
+  const signedIn = expectStatus(
+    await ben.post('/v1/session', { email: 'ben@example.com', password: goodPassword }),
+    200,
+  );
+  assert.is(signedIn.body.user.mustChangePassword, true);
+  for (const path of ['/v1/session', '/v1/me', '/v1/profile']) assert.is((await ben.get(path)).status, 200, path);
+  for (const path of ['/v1/api-keys', '/v1/sessions', '/v1/scopes'])
+    assert.equal(refused(await ben.get(path)), [403, 'password-change-required'], path);
+  for (const path of ['/v1/profile/two-factor', '/v1/sessions/end-all', '/v1/api-keys'])
+    assert.equal(refused(await ben.post(path)), [403, 'password-change-required'], path);
+  const same = { currentPassword: goodPassword, newPassword: goodPassword, confirmPassword: goodPassword };
+  assert.equal(refused(await ben.post('/v1/profile/password', same)), [422, 'password-unchanged']);
+  assert.is((await ben.post('/v1/profile/password', { currentPassword: goodPassword, ...both })).status, 204);
+  assert.is((await ben.get('/v1/api-keys')).status, 200);
+  assert.is((await ben.get('/v1/profile')).body.mustChangePassword, false);
+});
 
 s.run();

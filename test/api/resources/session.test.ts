@@ -138,7 +138,7 @@ session('ends with its user at once, and does not come back with them', async ({
   assert.is((await signIn(client)).status, 200);
 });
 
-session('all · sessions: listed with address, agent and last seen, and ended one by one', async ({ app }) => {
+session('listed with address, agent and last seen, and ended one by one', async ({ app }) => {
   const here = await signedIn(app);
   app.clock.advance(1000);
   const there = app.browser('198.51.100.7');

@@ -35,7 +35,7 @@ const turnOn = async (app: TestApp, client: Client) => {
   return body as { secret: string; otpauthUrl: string; recoveryCodes: string[] };
 };
 
-s('all · two-factor: begun with the password, on once a code of the app was shown', async ({ app, here }) => {
+s('begun with the password, on once a code of the app was shown', async ({ app, here }) => {
   const begun = await here.post(path, { password });
   assert.is(begun.status, 200);
   assert.equal(Object.keys(begun.body).sort(), ['otpauthUrl', 'recoveryCodes', 'secret']);
@@ -58,7 +58,7 @@ s('all · two-factor: begun with the password, on once a code of the app was sho
   assert.equal(refused(await here.post(path, { password })), [409, 'two-factor-already-on']);
 });
 
-s('all · two-factor: sign-in asks for the code, and no code is accepted twice', async ({ app, here }) => {
+s('sign-in asks for the code, and no code is accepted twice', async ({ app, here }) => {
   const { secret } = await turnOn(app, here);
   const code = codeAt(secret, app.clock.now());
   const asked = await signIn(app.browser());
@@ -81,7 +81,7 @@ s('all · two-factor: sign-in asks for the code, and no code is accepted twice',
   );
 });
 
-s('all · two-factor: a recovery code signs in once in place of the app', async ({ app, here, ada }) => {
+s('a recovery code signs in once in place of the app', async ({ app, here, ada }) => {
   const { recoveryCodes } = await turnOn(app, here);
   const [code = ''] = recoveryCodes;
   assert.is((await signIn(app.browser(), { code: code.toUpperCase() })).status, 200);
@@ -97,7 +97,7 @@ s('all · two-factor: a recovery code signs in once in place of the app', async 
   );
 });
 
-s('all · two-factor: new recovery codes take the place of the old ones', async ({ app, here }) => {
+s('new recovery codes take the place of the old ones', async ({ app, here }) => {
   const { secret, recoveryCodes } = await turnOn(app, here);
   const renew = (body: object) => here.post(`${path}/recovery-codes`, body);
   const code = codeAt(secret, app.clock.now());
@@ -112,7 +112,7 @@ s('all · two-factor: new recovery codes take the place of the old ones', async 
   assert.is((await signIn(app.browser(), { code: body.recoveryCodes[0] })).status, 200);
 });
 
-s('all · two-factor: turned off by password and code', async ({ app, here }) => {
+s('turned off by password and code', async ({ app, here }) => {
   const { secret } = await turnOn(app, here);
   const code = codeAt(secret, app.clock.now());
   const off = (body: object) => here.post(`${path}/disable`, body);
@@ -124,7 +124,7 @@ s('all · two-factor: turned off by password and code', async ({ app, here }) =>
   assert.is((await signIn(app.browser())).status, 200);
 });
 
-s('all · two-factor: a code shows again that it is you, once', async ({ app, here }) => {
+s('a code shows again that it is you, once', async ({ app, here }) => {
   const { secret } = await turnOn(app, here);
   const code = codeAt(secret, app.clock.now());
   const again = (body: object) => here.post('/v1/session/reauthenticate', body);
@@ -136,7 +136,7 @@ s('all · two-factor: a code shows again that it is you, once', async ({ app, he
   assert.is((await here.post(`${path}/disable`, { code: next })).status, 204, 'and needs no password then');
 });
 
-s('all · two-factor: throttled like passwords', async ({ app, here }) => {
+s('throttled like passwords', async ({ app, here }) => {
   const { secret } = await turnOn(app, here);
   const wrong = { password, code: wrongCodeAt(secret, app.clock.now()) };
   for (let n = 0; n < throttles.account.free; n += 1)
@@ -148,7 +148,7 @@ s('all · two-factor: throttled like passwords', async ({ app, here }) => {
   assert.equal(refused(await here.post('/v1/session/reauthenticate', again)), [429, 'too-many-requests']);
 });
 
-s('all · two-factor: passwords may have 8 characters, and are changed before it is off', async ({ app, here }) => {
+s('passwords may have 8 characters, and are changed before it is off', async ({ app, here }) => {
   const short = 'vwjqkzpx';
   const change = (from: string, to: string) =>
     here.post('/v1/profile/password', { currentPassword: from, newPassword: to, confirmPassword: to });

@@ -47,7 +47,7 @@ s.after(async () => {
 
 const ids = (keys: readonly KeyForAdministrators[]) => keys.map(({ id }) => id);
 
-s('qalyptus · administrators: all keys of everybody, with owner, created, expiry and status', async () => {
+s('all keys of everybody, with owner, created, expiry and status', async () => {
   assert.ok(all.length >= 60);
   assert.equal(
     ids(all),
@@ -122,7 +122,7 @@ const filters = (): readonly Wanted[] => {
   ];
 };
 
-s('all · administrators: every filter of the list of keys finds what it says, in pages, and counts', async () => {
+s('every filter of the list of keys finds what it says, in pages, and counts', async () => {
   for (const [query, wanted] of filters()) {
     const expected = ids(all.filter(wanted));
     assert.equal(ids(await everything(admin, `/v1/admin/api-keys?${query}`)), expected, query);
@@ -165,7 +165,7 @@ s('refuses a cursor of another filter, order or list, and what it does not know'
   }
 });
 
-s('qalyptus · administrators: inactive keys are found, by the use that services reported as well', async () => {
+s('inactive keys are found, by the use that services reported as well', async () => {
   const [busy, idle] = all.filter(({ status }) => status === 'active') as [KeyForAdministrators, KeyForAdministrators];
   const { clock, vault, lists } = app.bed;
   const lastUse = createLastUse({
@@ -225,51 +225,48 @@ s('answers as of when, waits for its own writes, and says 503 for what it has no
   }
 });
 
-s(
-  'qalyptus · administrators: revoke a key for good, with the reason in its history, and see who has confirmed',
-  async () => {
-    const { keyId } = await app.run(app.commands.createApiKey, {
-      ownerId: people[0]!.id,
-      name: 'stolen',
-      expiresAt: null,
-      scopes: ['streams:read'],
-    });
-    const path = `/v1/admin/api-keys/${keyId}`;
-    const heardAt = new Date(app.bed.clock.now()).toISOString();
-    const told = { instance: null, epoch: app.reader.feed().epoch()!, at: heardAt };
-    const at = (name: string, position: string) => ({ ...told, name, position });
-    await app.acknowledgements.put('early/', at('early', app.reader.position()!), 'any', { ref: 'early' });
-    assert.equal((await admin.get(path)).body.delivery, [], 'nothing to confirm yet');
+s('revoke a key for good, with the reason in its history, and see who has confirmed', async () => {
+  const { keyId } = await app.run(app.commands.createApiKey, {
+    ownerId: people[0]!.id,
+    name: 'stolen',
+    expiresAt: null,
+    scopes: ['streams:read'],
+  });
+  const path = `/v1/admin/api-keys/${keyId}`;
+  const heardAt = new Date(app.bed.clock.now()).toISOString();
+  const told = { instance: null, epoch: app.reader.feed().epoch()!, at: heardAt };
+  const at = (name: string, position: string) => ({ ...told, name, position });
+  await app.acknowledgements.put('early/', at('early', app.reader.position()!), 'any', { ref: 'early' });
+  assert.equal((await admin.get(path)).body.delivery, [], 'nothing to confirm yet');
 
-    const revoked = expectStatus(await admin.post(`${path}/revoke`, { reason: 'seen on a forum' }), 200);
-    assert.is(revoked.body.status, 'revoked');
-    assert.is(revoked.body.revokedReason, 'administrator');
-    assert.is(revoked.body.revokedNote, 'seen on a forum');
-    assert.is(revoked.body.owner.email, people[0]!.email);
-    const again = expectStatus(await admin.post(`${path}/revoke`), 200);
-    assert.is(again.body.revokedAt, revoked.body.revokedAt);
-    expectStatus(await admin.delete(path), 204);
+  const revoked = expectStatus(await admin.post(`${path}/revoke`, { reason: 'seen on a forum' }), 200);
+  assert.is(revoked.body.status, 'revoked');
+  assert.is(revoked.body.revokedReason, 'administrator');
+  assert.is(revoked.body.revokedNote, 'seen on a forum');
+  assert.is(revoked.body.owner.email, people[0]!.email);
+  const again = expectStatus(await admin.post(`${path}/revoke`), 200);
+  assert.is(again.body.revokedAt, revoked.body.revokedAt);
+  expectStatus(await admin.delete(path), 204);
 
-    const position = revoked.headers.get('keyledger-position')!;
-    await app.acknowledgements.put('both/a', { ...at('both', position), instance: 'a' }, 'any', { ref: 'both' });
-    await app.acknowledgements.put('both/b', { ...at('both', '0'.repeat(position.length)), instance: 'b' }, 'any', {
-      ref: 'both',
-    });
-    await app.acknowledgements.put('quick/', at('quick', position), 'any', { ref: 'quick' });
-    assert.equal((await admin.get(path)).body.delivery, [
-      { subscriber: 'both', acknowledgedAt: null },
-      { subscriber: 'early', acknowledgedAt: null },
-      { subscriber: 'quick', acknowledgedAt: told.at },
-    ]);
-    const { body } = expectStatus(await admin.get(`/v1/audit/keys/${keyId}`), 200);
-    assert.equal(
-      body.events.map(({ type }: { type: string }) => type),
-      ['ApiKeyCreated', 'ApiKeyRevoked'],
-    );
-    assert.is(body.events[1].reason, 'seen on a forum');
-    assert.is(body.events[1].actor.kind, 'admin');
-  },
-);
+  const position = revoked.headers.get('keyledger-position')!;
+  await app.acknowledgements.put('both/a', { ...at('both', position), instance: 'a' }, 'any', { ref: 'both' });
+  await app.acknowledgements.put('both/b', { ...at('both', '0'.repeat(position.length)), instance: 'b' }, 'any', {
+    ref: 'both',
+  });
+  await app.acknowledgements.put('quick/', at('quick', position), 'any', { ref: 'quick' });
+  assert.equal((await admin.get(path)).body.delivery, [
+    { subscriber: 'both', acknowledgedAt: null },
+    { subscriber: 'early', acknowledgedAt: null },
+    { subscriber: 'quick', acknowledgedAt: told.at },
+  ]);
+  const { body } = expectStatus(await admin.get(`/v1/audit/keys/${keyId}`), 200);
+  assert.equal(
+    body.events.map(({ type }: { type: string }) => type),
+    ['ApiKeyCreated', 'ApiKeyRevoked'],
+  );
+  assert.is(body.events[1].reason, 'seen on a forum');
+  assert.is(body.events[1].actor.kind, 'admin');
+});
 
 s('counts a confirmation from the first of several ends on', async () => {
   const owner = await app.register({ email: 'leaving@example.com' });
@@ -289,7 +286,7 @@ s('counts a confirmation from the first of several ends on', async () => {
   assert.is(await confirmed(second), null);
 });
 
-s('qalyptus · administrators: delete a key, and know none that is not there', async () => {
+s('delete a key, and know none that is not there', async () => {
   const { keyId } = await app.run(app.commands.createApiKey, {
     ownerId: people[0]!.id,
     name: 'old',
@@ -308,7 +305,7 @@ s('qalyptus · administrators: delete a key, and know none that is not there', a
   assert.is(expectStatus(await app.as(reader).post(`/v1/admin/api-keys/${keyId}/revoke`), 403).body.code, 'forbidden');
 });
 
-s('all · administrators: see whose a key is without ending it, and that they asked is put down', async () => {
+s('see whose a key is without ending it, and that they asked is put down', async () => {
   const created = await app.execute(
     app.commands.createApiKey,
     { ownerId: people[0]!.id, name: 'found', expiresAt: null, scopes: ['streams:read'] },

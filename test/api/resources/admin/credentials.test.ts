@@ -31,7 +31,7 @@ const withTwoFactor = async (app: TestApp, role = 'member'): Promise<Signed & { 
   return { ...ada, secret };
 };
 
-s('all · administrators: turn off the second factor of somebody who lost it', async ({ app, admin }) => {
+s('turn off the second factor of somebody who lost it', async ({ app, admin }) => {
   const ada = await withTwoFactor(app);
   const signIn = () => app.browser().post('/v1/session', { email: ada.email, password: goodPassword });
   assert.equal(answered(await signIn()), [401, 'second-factor-required']);
@@ -72,7 +72,7 @@ for (const path of ['delete', 'erase'] as const)
     assert.equal(answered(await ada.client.get('/v1/me')), [401, 'unauthenticated']);
   });
 
-s('all · administrators: have somebody set a new password, whose old one works until then', async ({ app, admin }) => {
+s('have somebody set a new password, whose old one works until then', async ({ app, admin }) => {
   const ada = await personWith(app, ['member']);
   const before = await written(app);
   const sent = await admin.client.post(`${path}/${ada.id}/send-password-reset`);
@@ -88,7 +88,7 @@ s('all · administrators: have somebody set a new password, whose old one works 
   assert.is((await ada.client.get('/v1/me')).status, 401);
 });
 
-s('all · administrators: invite by mail, and again', async ({ app, admin }) => {
+s('invite by mail, and again', async ({ app, admin }) => {
   const given = { email: 'ben@example.com', roles: ['member'] };
   const { id } = expectStatus(await admin.client.post(path, given), 201).body;
   app.clock.advance(1);
@@ -123,7 +123,7 @@ s('invites once for the same Idempotency-Key', async ({ app, admin }) => {
   assert.is((await mailsOf(app)).length, 1);
 });
 
-s('all · administrators: see and end a user’s sessions, one or all', async ({ app, admin }) => {
+s('see and end a user’s sessions, one or all', async ({ app, admin }) => {
   const ada = await personWith(app, ['member']);
   const there = app.browser('198.51.100.7');
   app.clock.advance(1000);

@@ -34,7 +34,7 @@ const recorded = async (type: string) => {
   return body.items;
 };
 
-s('all · administrators: export keys as CSV, in which no spreadsheet finds a formula', async () => {
+s('export keys as CSV, in which no spreadsheet finds a formula', async () => {
   const input = { ownerId: userId, name: '@SUM(A1)', description: '+1, "quoted"\nand more', expiresAt: null };
   const { keyId } = await app.run(app.commands.createApiKey, input, userId);
   const { text, headers } = await exported('csv');
@@ -86,7 +86,7 @@ s('refuses another format, filter or caller', async () => {
   expectStatus(await app.as(userId).get('/v1/audit/events/export'), 403);
 });
 
-s('all · administrators: export all keys, a page of the list at a time', async () => {
+s('export all keys, a page of the list at a time', async () => {
   const owner = await app.register({ email: 'many@example.com' });
   await makeManyKeys(app, owner, 5000);
   app.listLimits.length = 0;

@@ -37,30 +37,27 @@ const report = (client: Client, keys: readonly string[], headers = {}) =>
 const opened = async (app: WholeApp, stream: string, type: string) =>
   (await app.codec.openAll((await app.store.readStream(stream, 0, 2_000)).events)).filter((one) => one.type === type);
 
-s(
-  'all · administrators: paste keys found in the wild, they end at once and it is put down',
-  async ({ app, admin, adminId, ada }) => {
-    const leaked = await make(app, ada);
-    const kept = await make(app, ada);
-    const { status, body, headers } = await report(admin, [leaked.key, unknown]);
-    assert.is(status, 200);
-    assert.equal(body, {
-      results: [
-        { mask: leaked.mask, status: 'revoked' },
-        { mask: `${unknown.slice(0, 8)}…${unknown.slice(-4)}`, status: 'unknown' },
-      ],
-    });
-    assert.ok(headers.has('keyledger-position'));
-    const shown = expectStatus(await admin.get(`/v1/admin/api-keys/${leaked.id}`), 200).body;
-    assert.equal([shown.status, shown.revokedReason, shown.revokedNote], ['revoked', 'leak', source]);
-    const other = expectStatus(await app.as(ada).get(`/v1/api-keys/${kept.id}`), 200).body;
-    assert.is(other.status, 'active');
-    const [revocation, ...more] = await opened(app, keyringStream(ada), 'ApiKeyRevoked');
-    assert.equal([revocation?.metadata.actor, more.length], [{ kind: 'admin', id: adminId }, 0]);
-    const [reported] = await opened(app, auditStream, 'LeakReported');
-    assert.equal(reported?.data, { source, reported: 2, revoked: 1 });
-  },
-);
+s('paste keys found in the wild, they end at once and it is put down', async ({ app, admin, adminId, ada }) => {
+  const leaked = await make(app, ada);
+  const kept = await make(app, ada);
+  const { status, body, headers } = await report(admin, [leaked.key, unknown]);
+  assert.is(status, 200);
+  assert.equal(body, {
+    results: [
+      { mask: leaked.mask, status: 'revoked' },
+      { mask: `${unknown.slice(0, 8)}…${unknown.slice(-4)}`, status: 'unknown' },
+    ],
+  });
+  assert.ok(headers.has('keyledger-position'));
+  const shown = expectStatus(await admin.get(`/v1/admin/api-keys/${leaked.id}`), 200).body;
+  assert.equal([shown.status, shown.revokedReason, shown.revokedNote], ['revoked', 'leak', source]);
+  const other = expectStatus(await app.as(ada).get(`/v1/api-keys/${kept.id}`), 200).body;
+  assert.is(other.status, 'active');
+  const [revocation, ...more] = await opened(app, keyringStream(ada), 'ApiKeyRevoked');
+  assert.equal([revocation?.metadata.actor, more.length], [{ kind: 'admin', id: adminId }, 0]);
+  const [reported] = await opened(app, auditStream, 'LeakReported');
+  assert.equal(reported?.data, { source, reported: 2, revoked: 1 });
+});
 
 s('what has ended stays as it ended, and a second report changes no key', async ({ app, admin, ada }) => {
   const deleted = await make(app, ada);

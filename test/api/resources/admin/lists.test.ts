@@ -141,7 +141,7 @@ s('is for operators', async () => {
   expectStatus(await auditor.post('/v1/admin/lists/apiKeys/rebuild', {}), 403);
 });
 
-s('all · administrators: counts of users, keys and subscribers', async () => {
+s('counts of users, keys and subscribers', async () => {
   poisoned = false;
   expectStatus(await admin.post('/v1/admin/lists/apiKeys/retry', { stream: `keyring-${owner}` }), 200);
   const day = 86_400_000;

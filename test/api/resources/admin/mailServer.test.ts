@@ -42,7 +42,7 @@ s('none is set at first', async ({ admin }) => {
 });
 
 s(
-  'aip · notices: the mail server is set, and all but its password is told, which stands sealed in the vault alone',
+  'the mail server is set, and all but its password is told, which stands sealed in the vault alone',
   async ({ app, admin }) => {
     const set = expectStatus(await admin.put(path, { ...server, password: 'very secret' }), 200);
     assert.equal(set.body, { ...server, source: 'stored' });
@@ -112,7 +112,7 @@ s('what cannot be is refused, and an older revision', async ({ admin }) => {
   assert.is(code(await admin.put(path, server, { 'if-match': '"77"' })), '412 revision-mismatch');
 });
 
-s('aip · notices: the mail server is tried by a call, which says what it said', async ({ app, admin }) => {
+s('the mail server is tried by a call, which says what it said', async ({ app, admin }) => {
   expectStatus(await admin.put(path, server), 200);
   const response = expectStatus(await admin.post(`${path}/test`, { to: 'Grace@Example.com' }), 200);
   assert.equal(response.body, { accepted: true, response: '250 taken' });
@@ -182,7 +182,7 @@ s('nobody signs in to it over the network without encryption', async ({ app, adm
   assert.is(await password(app), 'secret');
 });
 
-s('all · notices: a mail server that the environment set can be seen, and not changed', async () => {
+s('a mail server that the environment set can be seen, and not changed', async () => {
   const app = await startWholeApp({ mailServer: { ...memoryServer, username: 'env', password: 'secret' } });
   const admin = app.as(await app.register({ email: 'admin@example.com', roles: ['admin'] }));
   const { body } = expectStatus(await admin.get(path), 200);

@@ -50,7 +50,7 @@ roles('lists the built-in ones first, then others by name, in pages', async ({ a
   assert.is(two.nextCursor, null);
 });
 
-roles('all · administrators: define roles and remove them, and rights follow at once', async ({ app, admin }) => {
+roles('define roles and remove them, and rights follow at once', async ({ app, admin }) => {
   const defined = expectStatus(await admin.client.put(`${path}/ops`, { permissions: ['roles:write'] }), 200);
   assert.equal(defined.body, { name: 'ops', permissions: ['roles:write'], scopes: ['*:*'], builtIn: false });
   const ada = await personWith(app, ['ops']);
@@ -77,7 +77,7 @@ roles('all · administrators: define roles and remove them, and rights follow at
   assert.is((await admin.client.delete(`${path}/ops`)).status, 204);
 });
 
-roles('all · administrators: a role that somebody has stays', async ({ app, admin }) => {
+roles('a role that somebody has stays', async ({ app, admin }) => {
   await role(app, 'ops', ['operations']);
   const ada = await app.register({ email: 'ada@example.com', roles: ['ops'] });
   expectStatus(await admin.client.post(`/v1/admin/users/${ada}/deactivate`), 200);
@@ -86,7 +86,7 @@ roles('all · administrators: a role that somebody has stays', async ({ app, adm
   assert.is((await admin.client.delete(`${path}/ops`)).status, 204);
 });
 
-roles('all · administrators: built-in roles stay as they are', async ({ app, admin }) => {
+roles('built-in roles stay as they are', async ({ app, admin }) => {
   const before = await written(app);
   for (const name of ['admin', 'auditor', 'member', 'guest', 'Admin', 'MEMBER']) {
     assert.equal(answered(await admin.client.put(`${path}/${name}`, { permissions: [] })), [409, 'role-built-in']);
@@ -177,7 +177,7 @@ roles('needs its permission', async ({ app }) => {
     }
 });
 
-roles('all · administrators: nobody defines, widens, narrows or removes what they do not hold', async ({ app }) => {
+roles('nobody defines, widens, narrows or removes what they do not hold', async ({ app }) => {
   const writer = (permissions: readonly string[], scopes: readonly string[]) => ({
     permissions: ['roles:write', ...permissions],
     scopes,

@@ -39,7 +39,7 @@ const create = async (admin: Signed, own: object = {}) => {
   return expectStatus(await admin.client.post(path, body), 201).body;
 };
 
-users('all · administrators: make a user, who can sign in', async ({ app, admin }) => {
+users('make a user, who can sign in', async ({ app, admin }) => {
   const email = address();
   const given = {
     firstName: 'Ada',
@@ -151,7 +151,7 @@ users('a repeat answers the same user, another body is refused', async ({ app, a
   assert.equal(answered(await admin.client.post(path, { ...body, roles: [] }, key)), [422, 'idempotency-key-reused']);
 });
 
-users('all · administrators: see everybody with their status, filtered, paged and counted', async () => {
+users('see everybody with their status, filtered, paged and counted', async () => {
   const app = await startTestApp();
   const admin = await personWith(app, ['admin']);
   const names = ['Ada', 'Grace', 'Barbara', 'Mary', 'Frances'];
@@ -215,7 +215,7 @@ users('shows in the list what it shows of one, with the keys that count', async 
   assert.equal(app.unexpected, []);
 });
 
-users('all · administrators: change everything of somebody, whose rights follow at once', async ({ app, admin }) => {
+users('change everything of somebody, whose rights follow at once', async ({ app, admin }) => {
   const ada = await personWith(app, ['member']);
   assert.equal(answered(await ada.client.get(path)), [403, 'forbidden']);
   const email = address();
@@ -292,24 +292,21 @@ users('a repeated change with its ETag is answered, not refused', async ({ app, 
   assert.is(await written(app), before);
 });
 
-users(
-  'all · administrators: turn somebody off with every key and session, and on again without them',
-  async ({ app, admin }) => {
-    const ada = await personWith(app, ['member', 'admin']);
-    const off = await admin.client.post(`${path}/${ada.id}/deactivate`, { reason: ' left ' });
-    assert.equal([off.status, off.body.status, off.body.roles], [200, 'deactivated', ['member']]);
-    assert.equal(answered(await ada.client.get('/v1/me')), [401, 'unauthenticated']);
-    const before = await written(app);
-    assert.is((await admin.client.post(`${path}/${ada.id}/deactivate`)).status, 200);
-    assert.is(await written(app), before);
-    const { events } = await app.store.readStream(`user-${ada.id}`, 0, 100);
-    assert.is((await app.codec.open(events.at(-1)!)).metadata.reason, 'left');
+users('turn somebody off with every key and session, and on again without them', async ({ app, admin }) => {
+  const ada = await personWith(app, ['member', 'admin']);
+  const off = await admin.client.post(`${path}/${ada.id}/deactivate`, { reason: ' left ' });
+  assert.equal([off.status, off.body.status, off.body.roles], [200, 'deactivated', ['member']]);
+  assert.equal(answered(await ada.client.get('/v1/me')), [401, 'unauthenticated']);
+  const before = await written(app);
+  assert.is((await admin.client.post(`${path}/${ada.id}/deactivate`)).status, 200);
+  assert.is(await written(app), before);
+  const { events } = await app.store.readStream(`user-${ada.id}`, 0, 100);
+  assert.is((await app.codec.open(events.at(-1)!)).metadata.reason, 'left');
 
-    const on = await admin.client.post(`${path}/${ada.id}/reactivate`);
-    assert.equal([on.status, on.body.status, on.body.roles], [200, 'active', ['member']]);
-    assert.equal(answered(await ada.client.get('/v1/me')), [401, 'unauthenticated']);
-  },
-);
+  const on = await admin.client.post(`${path}/${ada.id}/reactivate`);
+  assert.equal([on.status, on.body.status, on.body.roles], [200, 'active', ['member']]);
+  assert.equal(answered(await ada.client.get('/v1/me')), [401, 'unauthenticated']);
+});
 
 users('ends sessions, and shows those there are', async ({ app, admin }) => {
   const ada = await personWith(app, ['member']);
@@ -340,7 +337,7 @@ users('ends sessions, and shows those there are', async ({ app, admin }) => {
   assert.equal(answered(await there.get('/v1/me')), [200]);
 });
 
-users('all · administrators: delete and erase, once and for all', async ({ app, admin }) => {
+users('delete and erase, once and for all', async ({ app, admin }) => {
   const [ada, grace] = [await create(admin), await create(admin)];
   const gone = await admin.client.post(`${path}/${ada.id}/delete`);
   assert.is(gone.status, 204);
@@ -357,7 +354,7 @@ users('all · administrators: delete and erase, once and for all', async ({ app,
   assert.is((await admin.client.post(`${path}/${ada.id}/erase`)).status, 200);
 });
 
-users('all · administrators: the last one stays', async ({ app, admin }) => {
+users('the last one stays', async ({ app, admin }) => {
   const before = await written(app);
   for (const ending of ['deactivate', 'delete', 'erase'])
     assert.equal(answered(await admin.client.post(`${path}/${admin.id}/${ending}`)), [409, 'last-administrator']);
@@ -433,7 +430,7 @@ users('each call needs its permission', async ({ app }) => {
     assert.ok((await writer.client.call(method, url, { body: {} })).status < 300, `${method} ${url}`);
 });
 
-users('all · administrators: nobody touches who holds what they do not', async () => {
+users('nobody touches who holds what they do not', async () => {
   const app = await startTestApp();
   await setScopes(app);
   await personWith(app, ['admin']);
@@ -487,7 +484,7 @@ users('all · administrators: nobody touches who holds what they do not', async 
   assert.equal(app.unexpected, []);
 });
 
-users('all · administrators: nobody assigns what they do not hold, and is told what that is', async () => {
+users('nobody assigns what they do not hold, and is told what that is', async () => {
   const app = await startTestApp();
   await setScopes(app);
   await personWith(app, ['admin']);
