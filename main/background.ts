@@ -46,8 +46,11 @@ export const frontWorkers = (inside: Inside): readonly Worker[] => [
   lastUseFlusher({ ...inside.parts, lastUse: inside.lastUse }),
 ];
 
-/** What runs by itself, each a worker of its own; the lists' projector is one of them. */
-export const backgroundWorkers = (inside: Inside, bus: Bus): readonly Worker[] => {
+/**
+ * What runs by itself, each a worker of its own; the lists' projector is one of them.
+ * @param bus null: others publish, if anybody does
+ */
+export const backgroundWorkers = (inside: Inside, bus: Bus | null): readonly Worker[] => {
   const { stores, parts, core, execute, handler, commands, request, folds } = inside;
   const { lists } = stores;
 
@@ -129,7 +132,7 @@ export const backgroundWorkers = (inside: Inside, bus: Bus): readonly Worker[] =
       },
     }),
     lastUseFlusher({ ...parts, lastUse: inside.lastUse }),
-    publisher({ ...parts, index: inside.reader, bus, processId: inside.processId }),
+    ...(bus === null ? [] : [publisher({ ...parts, index: inside.reader, bus, processId: inside.processId })]),
     receiptRecorder({
       ...parts,
       acknowledgements: inside.acknowledgements,

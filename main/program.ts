@@ -55,9 +55,13 @@ const hasServers = ({ eventStore, mongodb }: Configuration) => eventStore !== nu
 const mayYetAnswer = (error: unknown, configuration: Configuration): error is Failure =>
   hasServers(configuration) && failedWith(error, 'store-unavailable') && !error.refused;
 
-/** @throws StartError where NATS is there and does not do */
-const openBus = async ({ nats }: Configuration, { stores, signingKeys }: Inside, log: Logger): Promise<Bus> => {
-  if (nats === null) return createMemoryBus();
+/**
+ * Of several processes only those publish that were told where to: a bus within one of them would have it hold the
+ * publishers' lease, and note as published what nobody has heard.
+ * @throws StartError where NATS is there and does not do
+ */
+const openBus = async ({ nats }: Configuration, { stores, signingKeys }: Inside, log: Logger): Promise<Bus | null> => {
+  if (nats === null) return stores.shared ? null : createMemoryBus();
   // A heavy driver, loaded only here.
   const { NatsRefused, openNatsBus } = await import('../adapters/nats/bus.ts');
   const installation = async () => (await readInstallationRow(stores.vault))!.installationId;
@@ -75,7 +79,7 @@ const hasherFor = (stores: Stores) => passwordHasher({ pepper: stores.pepper });
 const workersFor = async (
   role: Exclude<Role, 'restore'>,
   inside: Inside,
-  bus: () => Promise<Bus>,
+  bus: () => Promise<Bus | null>,
 ): Promise<readonly Worker[]> => {
   const { stores, parts } = inside;
   const present = stores.presence ? [presenceWorker(parts, stores.presence)] : [];
@@ -138,7 +142,7 @@ const start = async (configuration: Configuration, role: Exclude<Role, 'restore'
     await inside.reader.open();
     const workers = await workersFor(role, inside, async () => {
       const bus = await openBus(configuration, inside, log);
-      closing.push(bus.close);
+      if (bus !== null) closing.push(bus.close);
       return bus;
     });
     const reading = inside.reader.run(ending.signal);
