@@ -388,6 +388,62 @@ core('it confirms its position at once, then at most once a second, and again wh
   assert.equal(confirmed().slice(before + 2), ['14', '14']);
 });
 
+core('in quiet times it says once a minute that it is there, and at the end that it leaves', async () => {
+  const bed = createBed();
+  await bed.live();
+  await bed.pass(1_000);
+  const acks = () => bed.sent('/v1/revocations/ack') as unknown as { position: string; leaving?: true }[];
+  const first = acks().length;
+  // The log goes on, though nobody is told anything.
+  bed.setHead('19');
+  await bed.pass(3 * minuteMs);
+  assert.equal(
+    acks().slice(first),
+    Array(3).fill({ instance: 'one', epoch: 'e1', position: acks()[first - 1]!.position }),
+    'the same again',
+  );
+  bed.tell(message('20', '10'));
+  await bed.pass(minuteMs - 1);
+  assert.is(acks().length, first + 4, 'a minute from the last one on');
+  await bed.pass(1_000);
+  assert.equal(
+    acks()
+      .slice(first + 3)
+      .map(({ position }) => position),
+    ['20', '20'],
+  );
+  await bed.core.close();
+  assert.equal(acks().at(-1), { instance: 'one', epoch: 'e1', position: '20', leaving: true });
+  assert.is(acks().filter(({ leaving }) => leaving).length, 1);
+});
+
+core('it leaves after what it is just confirming, with what came meanwhile, and waits 2 s at most', async () => {
+  const bed = createBed();
+  await bed.live();
+  await bed.pass(1_000);
+  let answer: (reply: Reply) => void = () => {};
+  bed.answers.other = () => new Promise((resolve) => (answer = resolve));
+  bed.tell(message('11', '10'));
+  bed.tell(message('12', '11'));
+  const sent = () => bed.sent('/v1/revocations/ack').map(({ position, leaving = false }) => [position, leaving]);
+  const before = sent().length;
+  const closed = bed.core.close();
+  await bed.pass(100);
+  assert.is(sent().length, before);
+  answer({ status: 204, body: undefined });
+  await bed.pass(100);
+  assert.equal(sent().slice(before), [['12', true]]);
+  assert.is(await bed.soon(closed, 1_799), 'nothing yet');
+  assert.is(await bed.soon(closed, 1), undefined);
+});
+
+core('who never stood anywhere does not say that it leaves', async () => {
+  const bed = createBed({}, { page: never });
+  await bed.pass(100);
+  await bed.core.close();
+  assert.equal(bed.sent('/v1/revocations/ack'), []);
+});
+
 core('uses that the server does not know of are reported, each once, also where that fails at first', async () => {
   const bed = createBed();
   await bed.live();
@@ -439,6 +495,74 @@ core('ready: refused at once where the token is, later where nobody answers, and
   assert.is(await silent.soon(silent.core.ready(), 15_000), 'VerifierUnavailable stale');
   silent.answers.page = page;
   assert.is(await silent.soon(silent.core.ready(), 5_000), undefined);
+});
+
+core('ready says what went wrong last', async () => {
+  for (const [page, cause] of [
+    [refused, 'unreachable undefined refused'],
+    [() => ({ status: 404, body: undefined }), 'unusable-answer 404 undefined'],
+    [() => ({ status: 200, body: '<html>' }), 'unusable-answer 200 undefined'],
+    [() => ({ status: 502, body: undefined }), 'server-error 502 undefined'],
+  ] as const) {
+    const bed = createBed({}, { page });
+    let said = '';
+    bed.core.ready().catch(({ code, cause: { code: why, status, cause: deeper } }) => {
+      said = `${code}: ${why} ${status} ${deeper?.message}`;
+    });
+    await bed.pass(15_000);
+    assert.is(said, `stale: ${cause}`);
+    await bed.core.close();
+  }
+});
+
+core('before it is connected every use asks, and nothing is remembered', async () => {
+  const bed = createBed({}, { page: never });
+  for (let i = 1; i <= 3; i++) {
+    assert.is(await bed.codeOf(aKey), 'valid');
+    assert.is(bed.questions().length, i);
+  }
+  assert.equal(bed.core.status(), { state: 'catching-up', position: null, head: null, lastHeardAt: null, cached: 0 });
+});
+
+core('closed while somebody waits for it to be ready', async () => {
+  const bed = createBed({}, { page: never });
+  const ready = bed.soon(bed.core.ready(), 1_000);
+  const closed = bed.core.close();
+  assert.is(bed.core.close(), closed, 'the same end');
+  assert.is(await ready, 'VerifierUnavailable closed');
+  assert.is(await bed.soon(bed.core.ready()), 'VerifierUnavailable closed');
+});
+
+core('a list of scopes that is changed while it is asked about', async () => {
+  const bed = createBed();
+  await bed.live();
+  let answer: (reply: Reply) => void = () => {};
+  bed.answers.verify = () => new Promise((resolve) => (answer = resolve));
+  const scopes = ['reports:write'];
+  const asked = bed.core.verify(aKey, { scopes });
+  await bed.pass(1);
+  scopes.pop();
+  answer(valid('10'));
+  assert.equal(await bed.soon(asked), { valid: false, code: 'insufficient-scope', missing: ['reports:write'] });
+});
+
+core('a machine that slept: memory is not used before the feed was read', async () => {
+  const bed = createBed();
+  await bed.live();
+  await bed.codeOf(aKey);
+  let page: (reply: Reply) => void = () => {};
+  bed.answers.page = () => new Promise((resolve) => (page = resolve));
+  // Monotonic time stood still.
+  bed.setClock(hourMs);
+  await bed.pass(250);
+  assert.is(bed.core.status().state, 'catching-up');
+  bed.answers.verify = refused;
+  assert.is(await bed.codeOf(aKey, [], 1_000), 'VerifierUnavailable unreachable');
+  bed.answers.page = () => ({ status: 200, body: { items: [], head: '11', epoch: 'e1' } });
+  page({ status: 200, body: { items: [message('11', '10')], head: '11', epoch: 'e1' } });
+  await bed.pass(2_000);
+  assert.is(bed.core.status().state, 'live');
+  assert.is(bed.core.status().cached, 0);
 });
 
 core('closed: nothing is told, asked or waited for', async () => {

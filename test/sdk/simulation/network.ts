@@ -2,6 +2,7 @@ import type { FeedPlace, Hearing, Reply } from '../../../sdk/src/core/surroundin
 import type { createInbox } from '../../../sdk/src/transport/inbox.ts';
 import type { createSigned } from '../../../sdk/src/transport/signed.ts';
 import type { RevocationMessage } from '../../../sdk/src/types.ts';
+import type { FaultName } from './faults.ts';
 import type { Process, Stream } from './server.ts';
 import type { Time } from './time.ts';
 
@@ -15,6 +16,7 @@ export type Weather = {
   /** Chances, 0 to 1, of what happens to each thing sent. */
   lost: number;
   slow: number;
+  slowAnswers: number;
   doubled: number;
   spoilt: number;
 };
@@ -26,6 +28,7 @@ export const calm = (): Weather => ({
   lag: 0,
   lost: 0,
   slow: 0,
+  slowAnswers: 0,
   doubled: 0,
   spoilt: 0,
 });
@@ -47,27 +50,43 @@ export const createNetwork = (parts: {
   readonly watch: Watch;
   /** Runs something in the process that embeds the verifier: later, where that stands still. */
   readonly inService: (run: () => void) => void;
+  readonly note: (fault: FaultName) => void;
 }) => {
-  const { time, random, processes, weather, watch, inService } = parts;
+  const { time, random, processes, weather, watch, inService, note } = parts;
+
+  /** By a chance that the weather has, and counted where it comes true. */
+  const befalls = (chance: number, fault: FaultName): boolean => {
+    const does = random() < chance;
+    if (does) note(fault);
+    return does;
+  };
 
   const pick = () => processes[Math.floor(random() * processes.length)]!;
   const delay = () => {
-    const own = 1 + random() * 10 + (random() < weather.slow ? random() * 3_000 : 0);
-    return Math.max(own, weather.stalledUntil - time.now() + random() * 50);
+    const own = 1 + random() * 10 + (befalls(weather.slow, 'late') ? random() * 3_000 : 0);
+    const stalled = weather.stalledUntil - time.now() + random() * 50;
+    if (stalled > own) note('stalled');
+    return Math.max(own, stalled);
   };
-  const isCut = () => time.now() < weather.cutUntil;
+  const isCut = () => {
+    const is = time.now() < weather.cutUntil;
+    if (is) note('cut off');
+    return is;
+  };
 
   const call = (method: 'GET' | 'POST', path: string, body: unknown, signal: AbortSignal): Promise<Reply> =>
     new Promise((resolve, reject) => {
       const refuse = () => time.after(1, () => inService(() => reject(new Error('refused'))));
       if (path === '/v1/verify') watch.asked(body as { key: string });
       if (isCut()) return void refuse();
-      if (random() < weather.lost) return;
+      if (befalls(weather.lost, 'message or answer lost')) return;
       const process = pick();
       time.after(delay(), () => {
         const there = process.handle({ method, path, body }, (reply) => {
-          if (random() < weather.lost) return;
-          time.after(delay(), () => {
+          if (befalls(weather.lost, 'message or answer lost')) return;
+          // Long on their way back, while the feed is not.
+          const held = random() < weather.slowAnswers ? random() * 1_500 : 0;
+          time.after(delay() + held, () => {
             if (isCut()) return void refuse();
             inService(() => {
               if (signal.aborted) return;
@@ -89,6 +108,7 @@ export const createNetwork = (parts: {
         isOpen = false;
       },
       deliver: (run: () => void) => {
+        if (weather.lag > 0) note('feed lags');
         lastAt = Math.max(lastAt, time.now() + delay() + weather.lag);
         time.after(lastAt - time.now(), () => {
           if (isOpen && !isCut()) inService(() => isOpen && run());
@@ -118,11 +138,12 @@ export const createNetwork = (parts: {
     };
     cuts.add(cut);
     const frame = (run: () => void) => {
-      if (random() < weather.lost) return;
-      if (random() < weather.spoilt) return channel.deliver(hearing.spoilt);
+      if (befalls(weather.lost, 'message or answer lost')) return;
+      if (befalls(weather.spoilt, 'spoilt')) return channel.deliver(hearing.spoilt);
       channel.deliver(run);
-      if (random() < weather.doubled) channel.deliver(run);
+      if (befalls(weather.doubled, 'sent twice')) channel.deliver(run);
     };
+    const process = pick();
     const stream: Stream = {
       refuse: closed,
       opened: () => channel.deliver(() => hearing.opened(true)),
@@ -131,11 +152,13 @@ export const createNetwork = (parts: {
           watch.heard(message);
           hearing.message(message);
         }),
-      heartbeat: (heartbeat) => frame(() => hearing.heartbeat(heartbeat)),
+      heartbeat: (heartbeat) => {
+        if (process.isStuck()) note('heartbeats stuck');
+        frame(() => hearing.heartbeat(heartbeat));
+      },
       cut,
     };
     const id = place.position === null ? null : `${place.epoch}:${place.position}`;
-    const process = pick();
     time.after(delay(), () => {
       if (isCut() || !process.stream(id, stream)) closed();
     });
@@ -146,7 +169,12 @@ export const createNetwork = (parts: {
 
   const utf8 = new TextEncoder();
   const subscribers = new Set<(subject: string, bytes: Uint8Array, signature: string) => void>();
-  const recent: { readonly subject: string; readonly bytes: Uint8Array; readonly signature: string }[] = [];
+  const recent: {
+    readonly subject: string;
+    readonly bytes: Uint8Array;
+    readonly signature: string;
+    readonly epoch: string;
+  }[] = [];
 
   /** Stands for Ed25519: whoever does not know the secret does not make it. */
   const sign = (bytes: Uint8Array): string => {
@@ -156,13 +184,13 @@ export const createNetwork = (parts: {
   };
 
   const send = (subject: string, bytes: Uint8Array, signature: string) => {
-    if (time.now() < weather.busDownUntil) return;
+    if (time.now() < weather.busDownUntil) return note('bus away');
     for (const subscriber of subscribers) subscriber(subject, bytes, signature);
   };
 
-  const publish = (subject: string, payload: unknown) => {
+  const publish = (subject: string, epoch: string, payload: unknown) => {
     const bytes = utf8.encode(JSON.stringify(payload));
-    const item = { subject, bytes, signature: `k1:${sign(bytes)}` };
+    const item = { subject, bytes, signature: `k1:${sign(bytes)}`, epoch };
     recent.push(item);
     if (recent.length > 200) recent.shift();
     send(item.subject, item.bytes, item.signature);
@@ -181,13 +209,14 @@ export const createNetwork = (parts: {
         const after = published?.epoch === beat.epoch ? published.position : null;
         for (const message of messagesAfter(after, beat.head)) {
           if (message.epoch !== beat.epoch) continue;
-          publish(messageSubject, { type: 'keyledger.revocation.v1', data: message });
+          publish(messageSubject, message.epoch, { type: 'keyledger.revocation.v1', data: message });
           published = { epoch: message.epoch, position: message.position };
         }
-        if (time.now() - beatAt >= 1_000 && beat.provenAt !== beatProof) {
+        if (time.now() - beatAt >= 1_000 && (beat.provenAt !== beatProof || process.isStuck())) {
+          if (process.isStuck()) note('heartbeats stuck');
           beatAt = time.now();
           beatProof = beat.provenAt;
-          publish('keyledger.heartbeat', beat);
+          publish('keyledger.heartbeat', beat.epoch, beat);
         }
       }
       time.after(5 + random() * 30, step);
@@ -221,11 +250,11 @@ export const createNetwork = (parts: {
       let over = false;
       const subscriber = (subject: string, bytes: Uint8Array, signature: string) => {
         const tell = () => inbox(subject, bytes, signature);
-        if (random() < weather.lost) return;
+        if (befalls(weather.lost, 'message or answer lost')) return;
         // Late, and so overtaken by what comes after it.
-        if (random() < weather.slow) time.after(random() * 3_000, () => inService(() => !over && tell()));
+        if (befalls(weather.slow, 'late')) time.after(random() * 3_000, () => inService(() => !over && tell()));
         else channel.deliver(tell);
-        if (random() < weather.doubled) channel.deliver(tell);
+        if (befalls(weather.doubled, 'sent twice')) channel.deliver(tell);
       };
       const end = () => {
         over = true;
@@ -264,6 +293,7 @@ export const createNetwork = (parts: {
     publishing,
     /** Every connection to the feed is cut. */
     cutFeeds: () => {
+      if (cuts.size > 0) note('connections to the feed ended');
       for (const cut of [...cuts]) cut();
     },
     /** Somebody else writes on the bus. */
@@ -273,12 +303,15 @@ export const createNetwork = (parts: {
       const beat = { epoch: 'epoch-0', head: far, lastMessage: null, provenAt: '2099-01-01T00:00:00.000Z' };
       const payload = random() < 0.5 ? { type: 'keyledger.revocation.v1', data } : beat;
       const bytes = utf8.encode(JSON.stringify(payload));
+      if (subscribers.size > 0) note(payload === beat ? 'forged heartbeat' : 'forged message');
       send(payload === beat ? 'keyledger.heartbeat' : messageSubject, bytes, `k1:${sign(new Uint8Array(3))}`);
     },
     /** Somebody repeats what was once said, also of another epoch. */
     repeat: () => {
       const item = recent[Math.floor(random() * recent.length)];
-      if (item !== undefined) send(item.subject, item.bytes, item.signature);
+      if (item === undefined) return;
+      if (subscribers.size > 0) note(item.epoch === published?.epoch ? 'said again' : 'said again of another log');
+      send(item.subject, item.bytes, item.signature);
     },
   };
 };

@@ -15,7 +15,10 @@ export type Process = {
   readonly handle: (request: Request, done: (reply: Reply) => void) => boolean;
   /** @returns whether anybody is there */
   readonly stream: (lastEventId: string | null, stream: Stream) => boolean;
-  /** The newest proof, where there is one younger than 2 s. */
+  /** Reads the log no more for a while, and goes on saying what it said last. */
+  readonly stick: (ms: number) => void;
+  readonly isStuck: () => boolean;
+  /** The newest proof, where there is one younger than 2 s, or it is stuck. */
   readonly beat: () => Heartbeat | null;
   readonly position: () => string | null;
 };
@@ -47,6 +50,7 @@ export const createProcess = (parts: {
   let position: string | null = ledger.end();
   let epoch = ledger.epoch();
   let provenAt = time.now();
+  let stuckUntil = 0;
   // What a process that stands still will do when it goes on.
   let held: (() => void)[] = [];
   const streams = new Set<{ stream: Stream; after: string | null; beatAt: number; proof: number }>();
@@ -73,6 +77,16 @@ export const createProcess = (parts: {
     provenAt: new Date(wallAt(provenAt, ledger.serverOffset())).toISOString(),
   });
 
+  const isStuck = () => time.now() < stuckUntil;
+
+  const sayAgain = () => {
+    for (const one of streams) {
+      if (time.now() - one.beatAt < 1_000) continue;
+      one.beatAt = time.now();
+      one.stream.heartbeat(heartbeat());
+    }
+  };
+
   const serve = () => {
     for (const one of streams) {
       for (const message of ledger.messagesAfter(one.after, position)) {
@@ -89,6 +103,10 @@ export const createProcess = (parts: {
 
   /** Reads the log to its end, again and again. */
   const read = () => {
+    if (isStuck()) {
+      sayAgain();
+      return later(100, read);
+    }
     const end = ledger.end();
     const sent = time.now();
     later(parts.random() * 20, () => {
@@ -231,7 +249,11 @@ export const createProcess = (parts: {
       );
       return true;
     },
-    beat: () => (state === 'up' && isProven() ? heartbeat() : null),
+    stick: (ms) => {
+      stuckUntil = time.now() + ms;
+    },
+    isStuck: () => state === 'up' && isStuck(),
+    beat: () => (state === 'up' && (isProven() || isStuck()) ? heartbeat() : null),
     position: () => (state === 'up' ? position : null),
   };
 };

@@ -5,6 +5,7 @@ import type { createInbox } from '../../../sdk/src/transport/inbox.ts';
 import type { createSigned } from '../../../sdk/src/transport/signed.ts';
 import type { InvalidKey, RevocationMessage, ValidKey } from '../../../sdk/src/types.ts';
 import { chances } from '../../support/chances.ts';
+import { type FaultName, type Faults, noFaults } from './faults.ts';
 import { allScopes, beginning, createLedger, type Fact, type Key, wallAt } from './ledger.ts';
 import { calm, createNetwork } from './network.ts';
 import { createProcess } from './server.ts';
@@ -25,6 +26,7 @@ export type Tally = {
   unavailable: number;
   questions: number;
   heard: number;
+  readonly faults: Faults;
 };
 
 const chaosMs = 30_000;
@@ -46,11 +48,14 @@ export const simulate = async (seed: number, sdk: Sdk): Promise<Tally> => {
   const upTo = (n: number) => Math.floor(random() * n);
   const one = <T>(of: readonly T[]): T => of[upTo(of.length)]!;
   const time = createTime();
-  const weather = calm();
+  const weather = { ...calm(), slowAnswers: 0.2 };
   const feed = seed % 2 === 0 ? 'sse' : 'nats';
   const maxSilenceMs = one([6_000, 15_000]);
   const cacheSize = one([2, 1000]);
-  const tally: Tally = { feed, accepted: 0, refused: 0, unavailable: 0, questions: 0, heard: 0 };
+  const tally: Tally = { feed, accepted: 0, refused: 0, unavailable: 0, questions: 0, heard: 0, faults: noFaults() };
+  const note = (fault: FaultName) => {
+    tally.faults[fault]++;
+  };
 
   const bytes = (length: number) => Uint8Array.from({ length }, () => upTo(256));
   const text = () =>
@@ -101,12 +106,24 @@ export const simulate = async (seed: number, sdk: Sdk): Promise<Tally> => {
   };
   let clockOffset = one([0, 0, hourMs, -hourMs]);
 
+  const furthestHeard = new Map<string, string>();
+  /** An answer that was on its way when a message came: with one about its key, it must not be used. */
+  const noteOvertaken = (answer: ValidKey & { epoch: string }) => {
+    if ((furthestHeard.get(answer.epoch) ?? '') <= answer.position) return;
+    note('answer older than what was heard');
+    const isAbout = [...heard.values()].some(
+      (message) => message.epoch === answer.epoch && message.position > answer.position && covers(message, answer),
+    );
+    if (answer.valid && isAbout) note('answer overtaken by a message');
+  };
+
   const network = createNetwork({
     time,
     random,
     processes,
     weather,
     inService,
+    note,
     watch: {
       asked: ({ key }) => {
         tally.questions++;
@@ -119,10 +136,12 @@ export const simulate = async (seed: number, sdk: Sdk): Promise<Tally> => {
           const { keyId, position, epoch } = body as { keyId: string; position: string; epoch: string };
           const name = `${keyId}:${position}`;
           repliedAt.set(keyId, time.now());
+          noteOvertaken(body as ValidKey & { epoch: string });
           epochsOf.set(name, (epochsOf.get(name) ?? new Set()).add(epoch));
         } else if (path.startsWith('/v1/revocations')) {
           const page = pageOf(body)!;
           if (path.endsWith('?limit=1')) {
+            if (followed !== '' && followed !== page.epoch) note('another log followed');
             startedFrom.set(page.epoch, page.head!);
             followed = page.epoch;
             gap = null;
@@ -131,10 +150,14 @@ export const simulate = async (seed: number, sdk: Sdk): Promise<Tally> => {
       },
       heard: (message) => {
         tally.heard++;
+        const name = `${message.epoch}:${message.position}`;
+        const furthest = furthestHeard.get(message.epoch) ?? '';
+        if (message.position < furthest && !heard.has(name)) note('out of order');
+        if (message.position > furthest) furthestHeard.set(message.epoch, message.position);
         const position = core.status().position ?? '';
         if (message.epoch === followed && message.previous !== null && message.previous > position)
           gap = { previous: message.previous, at: time.now() };
-        heard.set(`${message.epoch}:${message.position}`, message);
+        heard.set(name, message);
       },
     },
   });
@@ -235,16 +258,20 @@ export const simulate = async (seed: number, sdk: Sdk): Promise<Tally> => {
       { type: 'switch', on: random() < 0.7 },
       { type: 'nothing' },
     ];
+    // Asked about just then: what is answered and what is told are on their way at once.
+    if (random() < 0.5) inService(() => void verify(key, []));
     ledger.append(random() < 0.05 ? { type: 'owner-ended', ownerId: key.ownerId } : one(facts));
   };
   const faults: readonly (() => void)[] = [
     () => {
       const process = one(processes);
+      if (process.state() === 'up') note('process stopped');
       process.stop();
       time.after(somewhat(25_000), process.resume);
     },
     () => {
       const process = one(processes);
+      if (process.state() !== 'down') note('process killed');
       process.kill();
       time.after(somewhat(10_000), process.start);
     },
@@ -254,10 +281,12 @@ export const simulate = async (seed: number, sdk: Sdk): Promise<Tally> => {
         if (random() < 0.5 && time.now() < chaosMs) {
           for (const process of processes) process.kill();
           ledger.restore(upTo(6));
-        }
+          note('restored from an older copy');
+        } else note('server killed and started again');
         for (const process of processes) process.start();
       });
     },
+    () => one(processes).stick(somewhat(15_000)),
     () => {
       weather.cutUntil = time.now() + somewhat(8_000);
     },
@@ -277,10 +306,16 @@ export const simulate = async (seed: number, sdk: Sdk): Promise<Tally> => {
     },
     () => {
       standsStillUntil = Math.max(standsStillUntil, time.now() + somewhat(20_000));
+      note('service stood still');
     },
-    () => ledger.stepServerClock(one([0, hourMs, -hourMs, somewhat(5_000), -somewhat(5_000)])),
+    () => {
+      const offset = one([0, hourMs, -hourMs, somewhat(5_000), -somewhat(5_000)]);
+      if (Math.abs(offset) === hourMs) note("server's clock an hour off");
+      ledger.stepServerClock(offset);
+    },
     () => {
       clockOffset = one([0, hourMs, -hourMs]);
+      if (clockOffset !== 0) note('own clock an hour off');
     },
     network.forge,
     network.repeat,
@@ -290,7 +325,7 @@ export const simulate = async (seed: number, sdk: Sdk): Promise<Tally> => {
         lost: one([0, 0.02, 0.2]),
         slow: one([0, 0.05, 0.3]),
         doubled: one([0, 0.2]),
-        spoilt: one([0, 0, 0.02]),
+        spoilt: one([0, 0.03]),
       });
     },
   ];
@@ -311,6 +346,7 @@ export const simulate = async (seed: number, sdk: Sdk): Promise<Tally> => {
     for (const process of processes) {
       process.resume();
       process.start();
+      process.stick(0);
     }
     const wellFrom = Math.max(chaosMs, standsStillUntil);
     endsUsing = wellFrom + recoveryMs - 1_000;
