@@ -1,7 +1,13 @@
-const dashes = new Set([8, 13, 18, 23]);
+const digits = '0123456789abcdef';
+const dash = 45;
 
-/** Value of a lower-case hex digit's character code, or -1. */
-const digit = (code: number) => (code >= 48 && code <= 57 ? code - 48 : code >= 97 && code <= 102 ? code - 87 : -1);
+/** By the character code of a lower-case hex digit; -1, or beyond the table nothing, of what is none. */
+const digitOf = new Int8Array(128).fill(-1);
+for (let value = 0; value < 16; value++) digitOf[digits.charCodeAt(value)] = value;
+const isDigit = (value: number | undefined): value is number => value !== undefined && value >= 0;
+
+/** Where the two digits of each byte begin. */
+const places = Uint8Array.of(0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34);
 
 /**
  * The 16 bytes of a UUID in its one written form, lower case with dashes.
@@ -9,28 +15,25 @@ const digit = (code: number) => (code >= 48 && code <= 57 ? code - 48 : code >= 
  */
 export const readUuid = (text: string, into: Uint8Array): boolean => {
   if (text.length !== 36) return false;
-  let byte = 0;
-  for (let i = 0; i < 36; ) {
-    if (dashes.has(i)) {
-      if (text.charCodeAt(i) !== 45) return false;
-      i += 1;
-      continue;
-    }
-    const high = digit(text.charCodeAt(i));
-    const low = digit(text.charCodeAt(i + 1));
-    if (high < 0 || low < 0) return false;
-    into[byte++] = high * 16 + low;
-    i += 2;
+  for (let byte = 0; byte < 16; byte++) {
+    const place = places[byte]!;
+    const high = digitOf[text.charCodeAt(place)];
+    const low = digitOf[text.charCodeAt(place + 1)];
+    if (!(isDigit(high) && isDigit(low))) return false;
+    into[byte] = high * 16 + low;
   }
-  return true;
+  return (
+    text.charCodeAt(8) === dash &&
+    text.charCodeAt(13) === dash &&
+    text.charCodeAt(18) === dash &&
+    text.charCodeAt(23) === dash
+  );
 };
 
-const digits = '0123456789abcdef';
 const codes = (shift: number) => Uint8Array.from({ length: 256 }, (_, byte) => digits.charCodeAt((byte >> shift) & 15));
 /** By the value of a byte: the character codes of its two digits. */
 const highs = codes(4);
 const lows = codes(0);
-const dash = 45;
 
 /** The UUID whose 16 bytes stand at `at`. Made in one go: a text joined of parts is copied once more by whoever looks it up. */
 export const writeUuid = (bytes: Uint8Array, at: number): string => {
@@ -50,9 +53,9 @@ export const writeUuid = (bytes: Uint8Array, at: number): string => {
 export const readHex = (text: string, into: Uint8Array): boolean => {
   if (text.length !== into.length * 2) return false;
   for (let i = 0; i < into.length; i++) {
-    const high = digit(text.charCodeAt(i * 2));
-    const low = digit(text.charCodeAt(i * 2 + 1));
-    if (high < 0 || low < 0) return false;
+    const high = digitOf[text.charCodeAt(i * 2)];
+    const low = digitOf[text.charCodeAt(i * 2 + 1)];
+    if (!(isDigit(high) && isDigit(low))) return false;
     into[i] = high * 16 + low;
   }
   return true;
