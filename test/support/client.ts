@@ -98,6 +98,12 @@ export const signIn = async (server: Target, email: string, password: string): P
 
 export const adminPassword = 'correct horse battery staple';
 
+/** Settings under which the first administrator has this password from the start: there is nothing to be changed first. */
+export const knownAdministrator = {
+  KEYLEDGER_ADMIN_EMAIL: 'admin@localhost',
+  KEYLEDGER_ADMIN_PASSWORD: adminPassword,
+} as const;
+
 /** The first administrator, after the first sign-in and the change of password that it asks for. */
 export const firstAdministrator = async (server: Server): Promise<Client> => {
   const currentPassword = initialPassword(server);

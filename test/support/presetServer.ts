@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import * as assert from 'uvu/assert';
 import {
+  adminPassword,
   type Client,
   clientOf,
   expectStatus,
-  firstAdministrator,
+  knownAdministrator,
   type Response,
   serviceWith,
   signIn,
@@ -32,8 +33,8 @@ const catalog = [
 
 /** The real program under one preset, with an administrator, a member and a guest (who has no role that permits anything). */
 export const startPreset = async (preset: string) => {
-  const server = await startServer();
-  const admin = await firstAdministrator(server);
+  const server = await startServer(knownAdministrator);
+  const admin = await signIn(server, knownAdministrator.KEYLEDGER_ADMIN_EMAIL, adminPassword);
   const service = await serviceWith(server, admin, ['verify']);
   let people = 0;
 

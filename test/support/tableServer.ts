@@ -1,9 +1,10 @@
 import * as assert from 'uvu/assert';
 import {
+  adminPassword,
   type Client,
   clientOf,
   expectStatus,
-  firstAdministrator,
+  knownAdministrator,
   type Response,
   serviceWith,
   signIn,
@@ -35,8 +36,9 @@ export const startTable = async ({ mailServer = 'environment' }: { mailServer?: 
   const server = await startServer({
     ...(mailServer === 'environment' && fromEnvironment),
     KEYLEDGER_PUBLIC_URL: publicUrl,
+    ...knownAdministrator,
   });
-  const admin = await firstAdministrator(server);
+  const admin = await signIn(server, knownAdministrator.KEYLEDGER_ADMIN_EMAIL, adminPassword);
   expectStatus(await admin.put('/v1/admin/scopes', { items: catalog }), 200);
   let people = 0;
   let turn = 0;
