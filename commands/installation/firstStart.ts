@@ -186,7 +186,11 @@ export const createWhereMissing = async (
   }
   const { installationId, epoch } = row;
   const created = await deps.execute(createInstallation, { installationId, epoch }, deps.request());
-  if (isRejection(created)) throw new Error(`the installation cannot be made: ${created.rejected}`);
+  if (isRejection(created)) {
+    // Whoever works with another vault has made theirs in this log meanwhile.
+    await requireOneInstallation(deps);
+    throw new Error(`the installation cannot be made: ${created.rejected}`);
+  }
   const policy = await deps.execute(setFirstPolicy, null, deps.request());
   if (isRejection(policy)) throw new Error(`the first policy cannot be set: ${policy.rejected}`);
   const ready: InstallationRow = { ...row, state: 'ready' };

@@ -4,6 +4,7 @@ import { nodeCryptography } from '../../../adapters/node/crypto.ts';
 import { readMark } from '../../../commands/handling/mark.ts';
 import { createWhereMissing, requireOneInstallation, WrongStores } from '../../../commands/installation/firstStart.ts';
 import { acceptRestored } from '../../../commands/installation/restore.ts';
+import type { EventStore } from '../../../commands/ports/eventStore.ts';
 import type { Vault } from '../../../commands/ports/vault.ts';
 import { isRejection } from '../../../domain/decider.ts';
 import { type Accounts, createAccounts } from '../../support/accounts.ts';
@@ -93,6 +94,36 @@ wrong('goes on where those who came since then are erased, and where nobody came
   );
   assert.not(isRejection(erased));
   assert.not(await isRefused(accounts, backup));
+});
+
+wrong('of two that begin an installation in one log at the same moment, one is told so', async () => {
+  const accounts = createAccounts(createBed());
+  const { bed } = accounts;
+  const others = async () => {
+    await createWhereMissing({ ...depsOf(accounts), execute: accounts.execute, request: () => bed.request() });
+  };
+  // It has found the log empty; before its first event is there, the other's is.
+  let begun = false;
+  const store: EventStore = {
+    ...bed.store,
+    append: async (stream, expected, events) => {
+      if (!begun) {
+        begun = true;
+        await others();
+      }
+      return bed.store.append(stream, expected, events);
+    },
+  };
+  const vault = createMemoryVault(bed.clock);
+  const { execute } = bed.process({ vault, store }).handler;
+  const deps = { ...depsOf(accounts, vault), store, randomness: seededRandomness('another') };
+  const error = await createWhereMissing({ ...deps, execute, request: () => bed.request() }).then(
+    () => null,
+    (refused: unknown) => refused,
+  );
+  assert.instance(error, WrongStores);
+  assert.match((error as Error).message, 'the log and the vault are of two installations');
+  await others();
 });
 
 wrong('is accepted without sessions, commands begun and what was personal of those whose key is lost', async () => {
