@@ -4,6 +4,7 @@ import { isCommonPassword } from '../adapters/node/commonPasswords.ts';
 import { oneTimeCodes } from '../adapters/node/oneTimeCodes.ts';
 import { isPhoneNumber } from '../adapters/node/phoneNumbers.ts';
 import { createRequestIds } from '../adapters/node/requestIds.ts';
+import { turns } from '../adapters/node/turns.ts';
 import { sharpImages } from '../adapters/sharp/images.ts';
 import { createApp } from '../api/app.ts';
 import { cookiesFor } from '../api/cookies.ts';
@@ -173,7 +174,7 @@ export const wireHttp = (
       sendProblem(response, problem('malformed-request', newRequestId(), { detail: 'Send one Host header' }), {
         Connection: 'close',
       });
-    else if (isWorker || !plane.handle(request, response)) app(request, response);
+    else if (isWorker || !plane.handle(request, response)) turns.take(() => app(request, response));
   };
   const server = createServer(serverLimits, answer);
   endStalled(server);

@@ -1,6 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { type Transferable, Worker } from 'node:worker_threads';
 import { Failure } from '../../commands/failure.ts';
+import { turns } from '../node/turns.ts';
 import { DataRefused } from './errors.ts';
 import type { Answer, Outcome, ThrownAway, WorkerData } from './groupCommitProtocol.ts';
 
@@ -80,10 +81,13 @@ export const openWriter = async <Message, Result>(options: WriterOptions): Promi
   const settle = (outcomes: readonly Outcome[]) => {
     const jobs = posted.splice(0, outcomes.length);
     if (waiting.length > 0) flush();
+    // One transaction is the answer to many callers: all at once they would hold the thread for long.
     outcomes.forEach((outcome, index) => {
       const job = jobs[index]!;
-      if ('result' in outcome) job.resolve(outcome.result as never);
-      else job.reject(revive(outcome));
+      turns.take(() => {
+        if ('result' in outcome) job.resolve(outcome.result as never);
+        else job.reject(revive(outcome));
+      });
     });
     if (posted.length === 0 && waiting.length === 0) idle?.();
   };
@@ -121,7 +125,8 @@ export const openWriter = async <Message, Result>(options: WriterOptions): Promi
       if (worker === null) return ensureStarted();
       if (flushing) return;
       flushing = true;
-      queueMicrotask(flush);
+      // What else comes in this turn of the thread goes with it: to hand over one is dear, and many cost hardly more.
+      setImmediate(flush);
     });
 
   const finish = async () => {
