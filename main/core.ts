@@ -5,6 +5,7 @@ import { isPhoneNumber } from '../adapters/node/phoneNumbers.ts';
 import { systemRandomness } from '../adapters/node/randomness.ts';
 import { systemScheduler } from '../adapters/node/scheduler.ts';
 import { systemClock } from '../adapters/node/systemClock.ts';
+import { turns } from '../adapters/node/turns.ts';
 import type { Request } from '../commands/command.ts';
 import { createCore } from '../commands/core.ts';
 import { auditCommands } from '../commands/installation/audit.ts';
@@ -96,6 +97,8 @@ export const wireInside = (
     afterAppend: async (position) => {
       if (newest === null || position > newest) newest = position;
       await reader.afterAppend(position);
+      // Everybody who waited for the same read goes on now, but not all at once.
+      await new Promise<void>((resolve) => turns.take(resolve));
     },
     keyEnded,
     report: (error, doing) => log.warn({ err: error }, doing),
