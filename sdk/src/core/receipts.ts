@@ -45,15 +45,12 @@ export const createReceipts = (
   };
 
   const schedule = () => {
+    callOff();
     const place = wanted ?? last;
     if (place === null || sending !== null || closed) return;
-    callOff();
     const wait = sentAt + (wanted === null ? aliveMs : pauseMs) - monotonic();
-    const begin = () => {
-      sending = send(place);
-    };
-    if (wait <= 0) begin();
-    else callOff = after(wait, begin);
+    if (wait > 0) callOff = after(wait, schedule);
+    else sending = send(place);
   };
 
   return {
