@@ -122,7 +122,7 @@ export const backgroundWorkers = (inside: Inside, bus: Bus | null): readonly Wor
       ...parts,
       avatarOf: (userId) =>
         folds.read(user, userStream(userId), ({ state }) => (state && !isGone(state) ? state.avatarId : null)),
-      destroyOthers: inside.avatars.destroyOthers,
+      tidy: inside.avatars.tidy,
     }),
     intentsFinisher({
       ...parts,

@@ -130,7 +130,7 @@ export const wireInside = (
 
   const addresses = emailAddresses({ crypto, purposeKeys });
   const secrets = keySecrets(vault, boxes);
-  const avatars = createAvatars(vault, boxes);
+  const avatars = createAvatars(vault, boxes, clock);
   const signingKeys = createSigningKeys({ ...environment, vault, boxes });
   const mails = wireMails({ ...environment, vault, boxes, purposeKeys, folds }, mail);
   const passwordTokens = createPasswordTokens({ vault, boxes, crypto, purposeKeys, outbox: mails.outbox });

@@ -3,15 +3,20 @@ import type { Command, Outcome, Request } from '../../commands/command.ts';
 import { Failure, failedWith } from '../../commands/failure.ts';
 import { settingsCommands } from '../../commands/installation/settings.ts';
 import { apiKeyCommands } from '../../commands/keys/apiKeys.ts';
+import { endKeysCommands } from '../../commands/keys/endKeys.ts';
 import { importClaims } from '../../commands/keys/importClaims.ts';
 import { keySecrets } from '../../commands/keys/keySecrets.ts';
 import { toHex } from '../../commands/sealing/encoding.ts';
+import { avatarCommands, createAvatars } from '../../commands/users/avatars.ts';
 import { claimCommands } from '../../commands/users/claims.ts';
 import { emailAddresses } from '../../commands/users/emailAddresses.ts';
 import { userCommands } from '../../commands/users/users.ts';
 import { isRejection } from '../../domain/decider.ts';
 import type { KeyId, UserId } from '../../domain/ids.ts';
+import { type Instant, instant } from '../../domain/instant.ts';
 import type { Json } from '../../domain/json.ts';
+import { isGone, userStream } from '../../domain/user.ts';
+import { user } from '../../domain/userDecider.ts';
 import { chances } from '../support/chances.ts';
 import { createBed, orderlyScheduler } from '../support/commandBed.ts';
 import { hashOf } from '../support/fakeHasher.ts';
@@ -35,6 +40,8 @@ export type Told = {
   readonly maybeEnded: Set<KeyId | UserId>;
   /** Somebody was told that these have ended. */
   readonly ended: Set<KeyId>;
+  /** What somebody may have put up as theirs, by its bytes. */
+  readonly pictures: Map<UserId, Set<string>>;
   /** To be asked again: whoever asks again is told the same. */
   readonly answers: {
     readonly ask: () => Promise<Outcome<Json>>;
@@ -46,6 +53,9 @@ export type Told = {
 export type Simulation = Awaited<ReturnType<typeof simulate>>;
 
 export const mostKeys = 5;
+
+/** So long nobody has used a key that ends for it. */
+const unusedMs = 20_000;
 
 const crypto = nodeCryptography();
 
@@ -61,6 +71,8 @@ export const simulate = async (seed: number, faulty: number, turns: number) => {
   const bed = createBed({ folds: { snapshotEvery: 5, pageSize: 4 } });
   const scheduler = orderlyScheduler(bed.clock);
   let calm = true;
+  /** As services reported it, who are always heard. */
+  const used = new Map<KeyId, Instant>();
 
   const start = () => {
     const life = { over: false };
@@ -73,18 +85,21 @@ export const simulate = async (seed: number, faulty: number, turns: number) => {
     const vault = vaultWithFaults(bed.vault, fault);
     const core = bed.process({ store, vault, scheduler });
     const addresses = emailAddresses({ crypto, purposeKeys: core.purposeKeys });
+    const avatars = createAvatars(vault, core.boxes, bed.clock);
     const commands = {
       ...apiKeyCommands({ crypto, secrets: keySecrets(vault, core.boxes), claims: importClaims(vault) }),
       ...userCommands({ addresses, tokens: { issue: async () => true }, isPhoneNumber: () => true }),
       ...settingsCommands,
       ...claimCommands,
+      ...avatarCommands(avatars),
+      ...endKeysCommands({ lastUseOf: async (keyId) => used.get(keyId) ?? null }),
     };
     const registry = Object.fromEntries(
       Object.values(commands)
         .filter(({ several }) => several)
         .map((command) => [command.name, command as never]),
     );
-    return { ...core, life, commands, registry };
+    return { ...core, life, commands, registry, avatars };
   };
   type Process = ReturnType<typeof start>;
   type Choose<I, R extends Json> = (commands: Process['commands']) => Command<I, R>;
@@ -94,7 +109,14 @@ export const simulate = async (seed: number, faulty: number, turns: number) => {
   let turn = 0;
   let requests = 0;
   let imports = 0;
-  const told: Told = { users: new Map(), keys: new Map(), maybeEnded: new Set(), ended: new Set(), answers: [] };
+  const told: Told = {
+    users: new Map(),
+    keys: new Map(),
+    maybeEnded: new Set(),
+    ended: new Set(),
+    pictures: new Map(),
+    answers: [],
+  };
 
   const ask = async <I, R extends Json>(choose: Choose<I, R>, input: I, request: Request) => {
     const { commands, handler, life } = someone();
@@ -191,10 +213,55 @@ export const simulate = async (seed: number, faulty: number, turns: number) => {
     if (keyId) tell(ownerId, { result: { keyId }, secret: { text } });
   };
 
+  /** Keys that were found where others can read them, and a text that is no key of ours. */
+  const reportLeak = async () => {
+    const some = Array.from({ length: 1 + below(3) }, () => someKey()).filter((key) => key !== undefined);
+    for (const { id } of some) told.maybeEnded.add(id);
+    const found = [...some.map(({ id: keyId, ownerId }) => ({ keyId, ownerId })), null];
+    const outcome = done(await insist((commands) => commands.reportLeak, { found, source: 'a public repository' }));
+    if (outcome === null) return;
+    const { results } = outcome.result;
+    for (const [n, { id }] of some.entries()) {
+      if (results[n]?.status === 'unknown') throw new Error(`${id} is said to be no key`);
+      told.ended.add(id);
+    }
+    if (results.at(-1)?.status !== 'unknown') throw new Error('no key of ours is said to be one');
+  };
+
+  /** As the worker has it ended by what it knows, which may be old; the span is cut to seconds by what may be late. */
+  const endUnused = async (ownerId: UserId) => {
+    const before = instant(bed.clock.now() - unusedMs);
+    const keyIds = [...told.keys.values()].filter((key) => key.ownerId === ownerId).map(({ id }) => id);
+    for (const id of keyIds) if ((used.get(id) ?? '') < before) told.maybeEnded.add(id);
+    const slackSeconds = (unusedMs - 86_400_000) / 1000;
+    await insist((commands) => commands.endUnusedKeys, { ownerId, keyIds, slackSeconds });
+  };
+
+  const changeAvatar = async (userId: UserId) => {
+    if (chance() < 0.3) {
+      told.pictures.get(userId)?.add('none');
+      return void (await insist((commands) => commands.removeAvatar, { userId }));
+    }
+    const bytes = new Uint8Array([below(256), below(256)]);
+    told.pictures.set(userId, (told.pictures.get(userId) ?? new Set(['none'])).add(toHex(bytes)));
+    await insist((commands) => commands.changeAvatar, { userId, picture: { type: 'image/png', bytes } });
+  };
+
+  const actBesides = (userId: UserId): Promise<void> | void => {
+    const what = chance();
+    if (what < 0.25) {
+      const key = someKey();
+      return key && void used.set(key.id, instant(bed.clock.now()));
+    }
+    if (what < 0.5) return reportLeak();
+    return what < 0.7 ? endUnused(userId) : changeAvatar(userId);
+  };
+
   const act = async (): Promise<void> => {
     const what = chance();
     const userId = somebody();
     const key = someKey();
+    if (userId !== undefined && chance() < 0.15) return actBesides(userId);
     if (what < 0.1) return register(`${one(['Ada', 'ada', 'GRACE', 'grace', 'Ken'])}@example.com`, ['member']);
     if (userId === undefined) return;
     if (what < 0.16) return importKey(userId);
@@ -213,6 +280,18 @@ export const simulate = async (seed: number, faulty: number, turns: number) => {
     return what < 0.94 ? rotate(key) : reveal(key);
   };
 
+  /** As a worker does after any change of a picture. */
+  const tidyAvatars = async (userId: UserId) => {
+    const { avatars, folds } = someone();
+    try {
+      await avatars.tidy(userId, (id) =>
+        folds.read(user, userStream(id), ({ state }) => (state && !isGone(state) ? state.avatarId : null)),
+      );
+    } catch (error) {
+      if (!failedWith(error, 'store-unavailable')) throw error;
+    }
+  };
+
   const shake = async (): Promise<void> => {
     if (chance() < 0.2) bed.clock.advance(below(40_000));
     if (chance() < 0.15) {
@@ -220,6 +299,8 @@ export const simulate = async (seed: number, faulty: number, turns: number) => {
       processes[n]!.life.over = true;
       processes[n] = start();
     }
+    const userId = somebody();
+    if (userId !== undefined && chance() < 0.1) await tidyAvatars(userId);
     if (chance() < 0.2) {
       const { handler, registry } = someone();
       await handler.finishIntents(registry, 0).catch((error: unknown) => {
@@ -235,6 +316,7 @@ export const simulate = async (seed: number, faulty: number, turns: number) => {
     secret: 'recoverable',
     maxKeysPerUser: mostKeys,
     maxGraceSeconds: 60,
+    endUnusedAfterDays: 1,
   } as const;
   await insist((commands) => commands.changeKeyPolicy, { change });
   await register('root@example.com', ['admin']);
@@ -243,5 +325,5 @@ export const simulate = async (seed: number, faulty: number, turns: number) => {
     await Promise.all([shake(), ...Array.from({ length: 1 + below(4) }, () => act())]);
   calm = true;
 
-  return { ...bed, told, last: start() };
+  return { ...bed, told, used, last: start() };
 };

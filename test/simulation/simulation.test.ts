@@ -1,9 +1,13 @@
 import * as assert from 'uvu/assert';
 import { nodeCryptography } from '../../adapters/node/crypto.ts';
+import { toHex } from '../../commands/sealing/encoding.ts';
 import { isRejection } from '../../domain/decider.ts';
 import type { Recorded } from '../../domain/event.ts';
 import type { AnyEvent } from '../../domain/events.ts';
+import type { UserId } from '../../domain/ids.ts';
 import { type Keyring, keyringFold } from '../../domain/keyring.ts';
+import { isGone, userStream } from '../../domain/user.ts';
+import { user } from '../../domain/userDecider.ts';
 import { createVerificationIndex } from '../../projections/verificationIndex.ts';
 import { suite } from '../support/suite.ts';
 import { mostKeys, type Simulation, simulate } from './simulated.ts';
@@ -100,6 +104,22 @@ const somebodyAdministers = (events: readonly Event[]) => {
   assert.ok(ever);
 };
 
+/** What an account shows is there, and was put up by its owner. */
+const picturesAreThere = async ({ told, last, clock }: Simulation) => {
+  const account = (userId: UserId) =>
+    last.folds.read(user, userStream(userId), ({ state }) => (state && !isGone(state) ? structuredClone(state) : null));
+  for (const userId of told.pictures.keys())
+    await last.avatars.tidy(userId, async (id) => (await account(id))?.avatarId ?? null);
+  clock.advance(25 * 3_600_000);
+  for (const [userId, pictures] of told.pictures) {
+    const owner = await account(userId);
+    if (owner === null) continue;
+    const shown = owner.avatarId === null ? null : await last.avatars.read(owner.avatarId);
+    if (owner.avatarId !== null) assert.ok(shown, `the picture of ${userId} is gone`);
+    assert.ok(pictures.has(shown === null ? 'none' : toHex(shown.bytes)));
+  }
+};
+
 const repeatsAreAnsweredAlike = async ({ told }: Simulation) => {
   for (const { ask, answer, what } of told.answers) {
     if (isRejection(answer)) continue;
@@ -133,6 +153,7 @@ for (const faulty of [0, 0.03, 0.12])
           limitsHold(events);
           addressesAreOnes(simulated, events);
           somebodyAdministers(events);
+          await picturesAreThere(simulated);
         } catch (error) {
           // To be played again: KEYLEDGER_TEST_SEED and KEYLEDGER_TEST_SEEDS=1.
           throw new Error(`seed ${seed}: ${error instanceof Error ? error.stack : String(error)}`);

@@ -154,7 +154,7 @@ const shred = async (app: WholeApp) => {
       const { state } = await app.load(user, userStream(userId));
       return state && !isGone(state) ? state.avatarId : null;
     },
-    destroyOthers: app.avatars.destroyOthers,
+    tidy: app.avatars.tidy,
   });
   const end = await lastPosition(app.bed.store);
   await runUntil([worker], () => worker.state().position === end);
@@ -170,7 +170,9 @@ avatar('that nobody shows any more is destroyed', async ({ app, ada }) => {
   await put(app, grace, await jpegOf());
   assert.is((await kept(app, ada)).length, 4);
   await shred(app);
-  assert.equal(await kept(app, ada), [JSON.parse(etag)]);
+  assert.equal((await kept(app, ada)).sort(), [JSON.parse(etag), 'left-over']);
+  app.bed.clock.advance(24 * 3_600_000);
+  assert.equal(await kept(app, ada), [JSON.parse(etag)], 'what came to no event goes by itself');
   assert.is((await kept(app, grace)).length, 1);
   assert.is((await get(app, ada)).status, 200);
   await app.run(app.commands.deleteUser, { userId: ada, reason: null });
@@ -178,24 +180,44 @@ avatar('that nobody shows any more is destroyed', async ({ app, ada }) => {
   assert.equal(await kept(app, ada), []);
 });
 
-avatar('that is taken for left over while its event is on the way is kept again', async ({ app, ada }) => {
-  let keeps = 0;
+avatar('is left alone by the shredder while its event is on the way', async ({ app, ada }) => {
   const { changeAvatar } = avatarCommands({
     ...app.avatars,
     keep: async (avatarId, ...rest) => {
-      const kept = await app.avatars.keep(avatarId, ...rest);
-      keeps += 1;
-      // The shredder comes by with an older event, before this one's is appended.
-      if (keeps === 1) await app.avatars.destroyOthers(ada, null);
-      return kept;
+      const done = await app.avatars.keep(avatarId, ...rest);
+      // It comes by with an older event, before this one's is appended.
+      await app.avatars.tidy(ada, async () => null);
+      return done;
     },
   });
   const picture = { type: 'image/png', bytes: await pngOf() } as const;
-  const request = app.bed.request();
-  const outcome = await app.execute(changeAvatar, { userId: ada, picture }, request);
-  assert.is(keeps, 2);
+  const outcome = await app.execute(changeAvatar, { userId: ada, picture }, app.bed.request());
   assert.equal(await kept(app, ada), [isRejection(outcome) ? outcome.rejected : outcome.result.avatarId]);
   assert.equal((await get(app, ada)).bytes, picture.bytes);
+});
+
+avatar('stays where the process died right after its event', async ({ app, ada }) => {
+  const { changeAvatar } = avatarCommands({
+    ...app.avatars,
+    stays: () => Promise.reject(new Error('dead')),
+  });
+  const picture = { type: 'image/png', bytes: await pngOf() } as const;
+  await app.execute(changeAvatar, { userId: ada, picture }, app.bed.request()).then(
+    () => assert.unreachable(),
+    () => {},
+  );
+  await shred(app);
+  app.bed.clock.advance(25 * 3_600_000);
+  assert.equal((await get(app, ada)).bytes, picture.bytes);
+});
+
+avatar('that is put up while the shredder looks which is shown is not touched', async ({ app, ada }) => {
+  await put(app, ada, await jpegOf());
+  await app.avatars.tidy(ada, async () => {
+    await put(app, ada, await pngOf(), 'image/png');
+    return null;
+  });
+  assert.is((await get(app, ada)).status, 200);
 });
 
 avatar('whose event cannot be appended leaves nothing behind that is shown', async ({ app, ada }) => {
@@ -205,6 +227,7 @@ avatar('whose event cannot be appended leaves nothing behind that is shown', asy
   assert.equal(codeOf(await get(app, ada)), [404, 'not-found']);
   assert.is((await put(app, ada, await pngOf(), 'image/png')).status, 204);
   await shred(app);
+  app.bed.clock.advance(24 * 3_600_000);
   assert.is((await kept(app, ada)).length, 1);
 });
 
