@@ -108,6 +108,11 @@ export type Route<
   readonly ignoresCredentials?: true;
   /** What it takes stands in the link: a page of another site and a mail program may post it too, whatever their body says. */
   readonly byLink?: true;
+  /**
+   * It ends the session that it comes with, so a repeat comes from nobody: what that is answered which brings the token of
+   * the session that was and the same Idempotency-Key. Null: nothing is known of it.
+   */
+  readonly afterwards?: (token: string, call: NonNullable<CommandRequest['idempotency']>) => Promise<Answer | null>;
   /** No Idempotency-Key here (sign-in and the like). */
   readonly notIdempotent?: true;
   readonly handle: (

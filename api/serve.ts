@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import type { Request as CommandRequest } from '../commands/command.ts';
 import type { Actor } from '../domain/event.ts';
 import type { Instant } from '../domain/instant.ts';
-import { authenticate, type Credentials, unauthenticated } from './authenticate.ts';
+import { authenticate, type Credentials, cookieOf, unauthenticated } from './authenticate.ts';
 import { isCrossSite } from './crossSite.ts';
 import { nobody, type Principal } from './principal.ts';
 import { parsed, Refusal } from './refusal.ts';
@@ -112,11 +112,32 @@ const admitted = async (route: Route, request: ExpressRequest, { credentials }: 
   return caller;
 };
 
+/** To whoever repeats what has ended their session; null: it is no such repeat. */
+const toldBefore = async (
+  { afterwards, ...route }: Route,
+  request: ExpressRequest,
+  { credentials }: Serving,
+  refused: unknown,
+): Promise<Answer | null> => {
+  if (afterwards === undefined || !(refused instanceof Refusal) || refused.code !== 'unauthenticated') return null;
+  const token = cookieOf(request.headers, credentials.cookieName);
+  if (token === null || header(request, 'idempotency-key') === null) return null;
+  const call = idempotencyOf(request, await bodyOf(route, request));
+  return call && afterwards(token, call);
+};
+
 /** From request to answer: cross-site, who, may they, is it well-formed, then the handler. @throws Refusal, Failure */
 export const serve = async (route: Route, request: ExpressRequest, requestId: string, serving: Serving) => {
   if (!route.byLink && isCrossSite(request.method, request.headers, serving.publicOrigin))
     throw new Refusal('cross-site', { detail: 'The request comes from a page of another site' });
-  const first = await admitted(route, request, serving);
+  let first: Principal;
+  try {
+    first = await admitted(route, request, serving);
+  } catch (error) {
+    const told = await toldBefore(route, request, serving, error);
+    if (told !== null) return told;
+    throw error;
+  }
   const params = paramsOf(route.params, request.params);
   const query = route.query === undefined ? noQuery(request) : parsed(route.query, request.query, 'query');
   const body = await bodyOf(route, request);

@@ -29,6 +29,7 @@ import { createSignIn, type Load } from '../commands/signIn/signIn.ts';
 import { createThrottling } from '../commands/signIn/throttling.ts';
 import { twoFactorCommands } from '../commands/signIn/twoFactor.ts';
 import { accountCommands } from '../commands/users/account.ts';
+import { createLastCalls } from '../commands/users/lastCalls.ts';
 import type { Worker } from '../workers/worker.ts';
 import type { Configuration } from './configuration.ts';
 import { environment, type Inside } from './core.ts';
@@ -125,6 +126,7 @@ export const wireHttp = (
       tokens,
       scheduler,
     }),
+    lastCalls: createLastCalls(shared),
     cookies,
     hasher,
     isCommonPassword,

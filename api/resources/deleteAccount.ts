@@ -2,8 +2,13 @@ import { z } from 'zod';
 import type { Execute } from '../../commands/command.ts';
 import type { Identity } from '../../commands/signIn/identity.ts';
 import type { Sessions } from '../../commands/signIn/sessions.ts';
+import type { Load } from '../../commands/signIn/signIn.ts';
+import type { LastCalls } from '../../commands/users/lastCalls.ts';
 import type { UserCommands } from '../../commands/users/users.ts';
 import { isRejection } from '../../domain/decider.ts';
+import { isGone, userStream } from '../../domain/user.ts';
+import { user } from '../../domain/userDecider.ts';
+import { cookieOf } from '../authenticate.ts';
 import type { Cookies } from '../cookies.ts';
 import { type Route, route } from '../route.ts';
 import { forgetSession, secretText } from './session.ts';
@@ -13,6 +18,8 @@ export type DeleteAccountContext = {
   readonly commands: Pick<UserCommands, 'deleteUser'>;
   readonly identity: Pick<Identity, 'confirm'>;
   readonly sessions: Pick<Sessions, 'endAll'>;
+  readonly load: Load;
+  readonly lastCalls: LastCalls;
   readonly cookies: Cookies;
 };
 
@@ -46,11 +53,21 @@ export const deleteAccountRoutes = (context: DeleteAccountContext): readonly Rou
         'conflict',
       ],
     },
-    handle: async ({ caller, body, command }) => {
+    afterwards: async (token, call) => {
+      const userId = await context.lastCalls.whose(token, call);
+      if (userId === null) return null;
+      const { state, position } = await context.load(user, userStream(userId));
+      if (state === null || !isGone(state)) return null;
+      return { status: 202, position, replayed: true, headers: forgetSession(context.cookies) };
+    },
+    handle: async ({ caller, body, command, incoming }) => {
       const { userId } = caller;
       const request = command();
       const unconfirmed = await context.identity.confirm(caller, body.password, request);
       if (unconfirmed !== null) return unconfirmed;
+      const token = cookieOf(incoming.headers, context.cookies.session);
+      if (token !== null && request.idempotency !== null)
+        await context.lastCalls.note(token, request.idempotency, userId);
       const outcome = await context.execute(context.commands.deleteUser, { userId, reason: null }, request);
       if (isRejection(outcome)) return outcome;
       await context.sessions.endAll(userId);

@@ -29,6 +29,7 @@ import { importClaims } from '../../commands/keys/importClaims.ts';
 import { keySecrets } from '../../commands/keys/keySecrets.ts';
 import { toHex } from '../../commands/sealing/encoding.ts';
 import { serviceTokenCommands } from '../../commands/services/serviceTokens.ts';
+import { createLastCalls } from '../../commands/users/lastCalls.ts';
 import type { AnyEvent } from '../../domain/events.ts';
 import { instant } from '../../domain/instant.ts';
 import { classify } from '../../domain/keyText.ts';
@@ -130,6 +131,7 @@ export const startTestApp = async (options: { readonly publicUrl?: string } = {}
     const opened = await accounts.codec.openAll(events.filter(wanted));
     return opened.map((event) => ({ event: event as Opened & AnyEvent, label: null }));
   };
+  const lastCalls = createLastCalls({ vault: bed.vault, crypto, clock: bed.clock, purposeKeys: accounts.purposeKeys });
   const shared = { execute, commands, load, now, folds: accounts.folds };
   const cursors = createCursors(crypto, accounts.purposeKeys('cursors'));
   const asOf = () => ({ position: readTo, lagMs: 0 });
@@ -144,7 +146,7 @@ export const startTestApp = async (options: { readonly publicUrl?: string } = {}
     ...passwordRoutes(shared),
     ...passwordResetRoutes({ ...shared, requestPasswordReset, cookies }),
     ...twoFactorRoutes({ ...shared, identity }),
-    ...deleteAccountRoutes({ ...shared, identity, sessions, cookies }),
+    ...deleteAccountRoutes({ ...shared, identity, sessions, cookies, lastCalls }),
     ...apiKeyRoutes({
       ...shared,
       secrets,

@@ -29,6 +29,7 @@ import { serviceTokenCommands } from '../../commands/services/serviceTokens.ts';
 import { createThrottling } from '../../commands/signIn/throttling.ts';
 import { avatarCommands, createAvatars } from '../../commands/users/avatars.ts';
 import { emailAddresses } from '../../commands/users/emailAddresses.ts';
+import { createLastCalls } from '../../commands/users/lastCalls.ts';
 import { isRejection } from '../../domain/decider.ts';
 import type { UserId } from '../../domain/ids.ts';
 import { installation, installationStream } from '../../domain/installation.ts';
@@ -175,7 +176,7 @@ export const startWholeApp = async (
   };
 
   const secrets = keySecrets(vault, accounts.boxes);
-  const avatars = createAvatars(vault, accounts.boxes);
+  const avatars = createAvatars(vault, accounts.boxes, clock);
   const mailer = createMemoryMailer();
   const mails = createMails({
     ...accounts,
@@ -227,6 +228,7 @@ export const startWholeApp = async (
     identity,
     signIn,
     requestPasswordReset,
+    lastCalls: createLastCalls({ vault, crypto, clock, purposeKeys: accounts.purposeKeys }),
     cookies,
     hasher: accounts.hasher,
     isCommonPassword,

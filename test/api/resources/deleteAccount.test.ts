@@ -69,4 +69,46 @@ deleting('is for the person alone, and not for the last administrator', async ({
   assert.is((await second.client.get('/v1/me')).body.roles.includes('admin'), true);
 });
 
+/** Another session of somebody, as its cookie. */
+const sessionOf = async (app: TestApp, { email }: Signed): Promise<string> => {
+  const signedIn = expectStatus(await app.browser().post('/v1/session', { email, password: goodPassword }), 200);
+  const cookie = signedIn.headers.getSetCookie().find((set) => set.startsWith(`${app.cookies.session}=`));
+  return cookie!.split(';')[0]!;
+};
+
+deleting('answers a repeat, which comes without a session, as it did at first', async ({ app, ada }) => {
+  const session = await sessionOf(app, ada);
+  const repeat = (own: object = {}, body: object = { password: goodPassword }) =>
+    app.browser().post(path, body, { cookie: session, 'idempotency-key': 'once', ...own });
+  const first = expectStatus(await repeat(), 202);
+  assert.is(first.headers.get('idempotency-replayed'), null);
+  const before = await written(app);
+  const again = expectStatus(await repeat(), 202);
+  assert.is(again.headers.get('idempotency-replayed'), 'true');
+  assert.is(again.headers.get('keyledger-position'), first.headers.get('keyledger-position'));
+  assert.match(again.headers.getSetCookie()[0] ?? '', /^keyledger=; .*Max-Age=0/);
+  assert.is(await written(app), before);
+
+  const refused = [401, 'unauthenticated'];
+  assert.equal(answered(await repeat({ 'idempotency-key': 'another' })), refused);
+  assert.equal(answered(await repeat({}, { password: 'another' })), refused);
+  assert.equal(answered(await repeat({ cookie: `${app.cookies.session}=${'x'.repeat(43)}` })), refused);
+  assert.equal(answered(await app.browser().post(path, {}, { 'idempotency-key': 'once' })), refused);
+  assert.equal(answered(await repeat({ 'sec-fetch-site': 'cross-site' })), [403, 'cross-site']);
+  assert.equal(answered(await app.browser().get('/v1/profile', { cookie: session })), refused, 'it opens nothing else');
+  app.clock.advance(24 * 3_600_000);
+  assert.equal(answered(await repeat()), refused);
+});
+
+deleting('that was refused is no answer to whoever is signed out since', async ({ app }) => {
+  const only = await personWith(app, ['admin']);
+  const session = await sessionOf(app, only);
+  const ask = { password: goodPassword };
+  const once = { 'idempotency-key': 'once' };
+  const call = async () => answered(await app.browser().post(path, ask, { ...once, cookie: session }));
+  assert.equal(await call(), [409, 'last-administrator']);
+  expectStatus(await only.client.post('/v1/sessions/end-all'), 204);
+  assert.equal(await call(), [401, 'unauthenticated']);
+});
+
 deleting.run();
