@@ -13,7 +13,7 @@ import { suite } from '../support/suite.ts';
 const test = suite('domain/keyring, against a model');
 const stream = keyringStream('u1');
 
-const policies = fc.array(keyPolicy, { minLength: 1, maxLength: 2 });
+const policies = fc.array(keyPolicy, { minLength: 1, maxLength: 3 });
 const enabledMostly = policies.map((list) =>
   list.map((policy, i) => (i === 0 ? { ...policy, enabled: true } : policy)),
 );
@@ -34,7 +34,7 @@ test('decides as the model does, whatever is asked under whatever policies', () 
         }
         // A policy that is closed by an epoch not yet reached would say nothing: the closer follows the owner's events.
         if (s.does === 'close' && epoch === 0) continue;
-        const policy = given[s.firstPolicy ? 0 : given.length - 1]!;
+        const policy = given[s.policy % given.length]!;
         const command = commandOf(s, i, now, epoch, policy, model);
         const before = JSON.stringify(model);
         const against = attempt(model, command);

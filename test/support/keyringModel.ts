@@ -143,7 +143,7 @@ const attemptEdit = (model: Model, command: EditKey, no: Set<string>) => {
     return;
   }
   const over = key.revoked !== null || key.graceEnd !== null || key.epoch !== command.ownerEpoch;
-  if (over || (key.end !== null && key.end <= at)) no.add('already-ended');
+  if (over || key.endRecorded || (key.end !== null && key.end <= at)) no.add('already-ended');
 
   const name = command.name === undefined ? key.name : clean(command.name);
   if (name !== key.name) {

@@ -46,17 +46,19 @@ const any = {
 };
 /** One step: how much later it is, whose turn it is, and what is asked. Times are counted from the step's own. */
 export const keyringStep = fc.record({
-  passes: fc.constantFrom(0, 0, 1, 30_000, hour, day, 3 * day),
+  // Now and then somebody sets the clock back.
+  passes: fc.constantFrom(0, 0, 1, 30_000, hour, day, 3 * day, -1, -hour),
   does: fc.oneof(
     { weight: 5, arbitrary: fc.constant('create' as const) },
     { weight: 6, arbitrary: fc.constant('edit' as const) },
     { weight: 4, arbitrary: fc.constant('rotate' as const) },
-    { weight: 1, arbitrary: fc.constant('revoke' as const) },
+    { weight: 2, arbitrary: fc.constant('revoke' as const) },
     { weight: 2, arbitrary: fc.constantFrom('import' as const, 'expire' as const, 'close' as const) },
     { weight: 1, arbitrary: fc.constant('off and on' as const) },
   ),
   key: mostly(20, fc.nat(5), fc.constant(null)),
-  firstPolicy: chance(4),
+  /** Which of the policies there are: mostly the first. */
+  policy: mostly(4, fc.constant(0), fc.nat(2)),
   stale: chance(20).map((current) => !current),
   mayUseApi: chance(8),
   ownerScopes: mostly(4, fc.constant(['*:*']), fc.constantFrom(['streams:*'], ['streams:read', 'reports:read'], [])),
@@ -136,7 +138,14 @@ export const commandOf = (
       };
     }
     case 'revoke':
-      return { type: 'RevokeKey', at, ownerEpoch, keyId, reason: reasons[i % reasons.length]!, note: null };
+      return {
+        type: 'RevokeKey',
+        at,
+        ownerEpoch,
+        keyId,
+        reason: reasons[i % reasons.length]!,
+        note: description ?? null,
+      };
     case 'expire':
       return { type: 'ExpireKeys', at };
     // The closer may come any time later than the owner's event, or twice.
