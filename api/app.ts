@@ -63,6 +63,8 @@ export const createApp = (routes: readonly Route[], options: AppOptions): Expres
     response.locals.requestId = options.newRequestId();
     response.setHeader('Cache-Control', 'no-store');
     response.setHeader('X-Content-Type-Options', 'nosniff');
+    // A link of a mail carries a token: no other page is told which one its reader came from.
+    response.setHeader('Referrer-Policy', 'no-referrer');
     response.setHeader('Keyledger-Request-Id', requestIdOf(response));
     if (options.answered) response.once('finish', () => tellAnswered(options, request, response));
     next();

@@ -149,6 +149,7 @@ s(
 s('the link to unsubscribe leads to the profile where signed in', async ({ app, ada, id }) => {
   const response = expectStatus(await ada.get(link(app, id)), 303);
   assert.is(response.headers.get('location'), '/profile#notifications');
+  assert.is(response.headers.get('referrer-policy'), 'no-referrer');
   assert.is((await ada.get(path)).body.enabled, true);
 });
 
@@ -178,8 +179,11 @@ s('a bad token: 404, for GET and POST, signed in or not', async ({ app, ada, id 
   const good = app.mails.tokens.unsubscribe(id);
   for (const token of ['x', `${good}A`, `A${good.slice(1)}`, app.mails.tokens.unsubscribe('nobody')])
     for (const client of [app.nobody, ada])
-      for (const method of ['GET', 'POST'])
-        assert.is((await client.call(method, `/unsubscribe?token=${token}`)).status, 404, `${method} ${token}`);
+      for (const method of ['GET', 'POST']) {
+        const answer = await client.call(method, `/unsubscribe?token=${token}`);
+        assert.is(answer.status, 404, `${method} ${token}`);
+        assert.is(answer.headers.get('referrer-policy'), 'no-referrer');
+      }
   await app.run(app.commands.deleteUser, { userId: id, reason: null });
   assert.is((await app.nobody.get(`/unsubscribe?token=${good}`)).status, 404);
   assert.is((await app.nobody.get('/unsubscribe')).status, 400);
