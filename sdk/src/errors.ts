@@ -40,11 +40,11 @@ export class VerifierUnavailable extends Error {
 }
 
 /** @internal What the status of an answer that is no 2xx says of the one who asked. */
-export const refusedWith = (status: number): VerifierUnavailable => {
+export const refusedWith = (status: number, cause?: unknown): VerifierUnavailable => {
   const codes: { readonly [status: number]: UnavailableCode } = {
     401: 'unauthenticated',
     403: 'forbidden',
     429: 'too-many-requests',
   };
-  return new VerifierUnavailable(codes[status] ?? (status >= 500 ? 'server-error' : 'unusable-answer'), status);
+  return new VerifierUnavailable(codes[status] ?? (status >= 500 ? 'server-error' : 'unusable-answer'), status, cause);
 };

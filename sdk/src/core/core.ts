@@ -91,8 +91,9 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
   let lastHeardAt: number | null = null;
   let told: State = 'catching-up';
   let usageAt = monotonic();
-  /** What went wrong last; null: nothing since the feed was read to its end. */
-  let lastError: unknown = null;
+  /** Why the feed could not be read to its end the last time, or not be connected to. */
+  let readingError: unknown;
+  let connectionError: unknown;
 
   // —— what the feed tells ——
 
@@ -135,12 +136,11 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
   };
 
   /** That the token is refused will not change by itself, as everything else may. */
-  const wentWrong = (error: unknown) => {
-    lastError = error;
+  const refuseIfFinal = (error: unknown) => {
     if (error instanceof VerifierUnavailable && (error.status === 401 || error.status === 403)) refuse(error);
   };
 
-  const stale = () => new VerifierUnavailable('stale', undefined, lastError ?? undefined);
+  const stale = () => new VerifierUnavailable('stale', undefined, readingError ?? connectionError);
 
   const distrust = () => {
     distrusted = true;
@@ -252,13 +252,14 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
       },
       done: () => {
         if (place.hasGap()) return catchingUp.want();
-        lastError = null;
+        readingError = undefined;
         distrusted = false;
         confirm();
         update();
       },
       failed: (error) => {
-        wentWrong(error);
+        readingError = error;
+        refuseIfFinal(error);
         update();
       },
     },
@@ -270,6 +271,7 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
       opened: (resumed) => {
         mayBeRepeated = !resumed;
         openedAt = monotonic();
+        connectionError = undefined;
         answeredSince = false;
         if (!resumed) catchingUp.want();
       },
@@ -277,9 +279,9 @@ export const createCore = (settings: CoreSettings, surroundings: Surroundings) =
       heartbeat,
       spoilt: distrust,
       closed: (status, cause) => {
-        if (status === 410) distrust();
-        else if (status !== undefined) wentWrong(refusedWith(status));
-        else if (cause !== undefined) wentWrong(cause);
+        if (status === 410) return distrust();
+        connectionError = status === undefined ? cause : refusedWith(status, cause);
+        refuseIfFinal(connectionError);
       },
     },
     () => {

@@ -74,7 +74,7 @@ export const createNatsFollow = (
     let ended = false;
     let leave = () => {};
 
-    const follow = async (): Promise<number | undefined> => {
+    const follow = async (): Promise<never> => {
       await signed.load();
       const { connect, credsAuthenticator } = await load();
       const { credentials = {} } = feed;
@@ -95,29 +95,29 @@ export const createNatsFollow = (
       // That it ends badly is nobody's concern: it is over.
       leave = () => void client.close().catch(() => {});
       if (ended) leave();
+      let refused: Error | null = null;
       for (const subject of [messages, heartbeats]) {
         client.subscribe(subject, {
           callback: (error, message) => {
             // Not allowed to listen there: a connection that hears nothing is none.
-            if (error !== null) leave();
-            else inbox(message.subject, message.data, message.headers?.get('Keyledger-Signature'));
+            if (error !== null) {
+              refused = error;
+              leave();
+            } else inbox(message.subject, message.data, message.headers?.get('Keyledger-Signature'));
           },
         });
       }
       await client.flush();
       hearing.opened(false);
-      await client.closed();
-      return undefined;
+      const why = await client.closed();
+      throw refused ?? why ?? new Error('the connection to NATS was closed');
     };
 
-    follow().then(
-      (status) => hearing.closed(status),
-      (error: unknown) => {
-        leave();
-        const isRefused = (error as { code?: unknown } | null)?.code === 'AUTHORIZATION_VIOLATION';
-        hearing.closed(isRefused ? 401 : undefined, error);
-      },
-    );
+    follow().catch((error: unknown) => {
+      leave();
+      const isRefused = (error as { code?: unknown } | null)?.code === 'AUTHORIZATION_VIOLATION';
+      hearing.closed(isRefused ? 401 : undefined, error);
+    });
     return () => {
       ended = true;
       leave();

@@ -515,6 +515,23 @@ core('ready says what went wrong last', async () => {
   }
 });
 
+core('ready says why there is no connection to the feed, where it can be read', async () => {
+  const bed = createBed();
+  bed.silence(true);
+  let said = '';
+  bed.core.ready().catch(({ code, cause }) => {
+    said = `${code}: ${cause.message}`;
+  });
+  for (let s = 0; s < 15; s++) {
+    await bed.pass(500);
+    bed.hearing().closed(undefined, new Error('NATS is away'));
+    await bed.pass(500);
+    // It is tried again, and nobody is there yet.
+    bed.hearing().closed(undefined, new Error('NATS is away'));
+  }
+  assert.match(said, /^stale: NATS is away$/);
+});
+
 core('before it is connected every use asks, and nothing is remembered', async () => {
   const bed = createBed({}, { page: never });
   for (let i = 1; i <= 3; i++) {
