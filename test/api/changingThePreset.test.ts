@@ -3,6 +3,7 @@ import { nodeCryptography } from '../../adapters/node/crypto.ts';
 import { toHex } from '../../commands/sealing/encoding.ts';
 import type { PresetName } from '../../domain/keyPolicy.ts';
 import { presets } from '../../domain/presets.ts';
+import { goodPassword } from '../support/accounts.ts';
 import { expectStatus } from '../support/client.ts';
 import { suite } from '../support/suite.ts';
 import { startWholeApp, type WholeApp } from '../support/wholeApp.ts';
@@ -42,7 +43,8 @@ const makeKinds = async (app: WholeApp, admin: string): Promise<readonly Kind[]>
 
   for (const preset of names) {
     await put(app, admin, { preset, enabled: true });
-    const { requireRole, expiry, scoped, rotation, whenFull, maxGraceSeconds } = presets[preset];
+    const { requireRole, expiry, scoped, rotation, whenFull, maxGraceSeconds, secret } = presets[preset];
+    const { nameRequired, uniqueNames } = presets[preset];
     const scopes = scoped ? { scopes: ['app:write'] } : {};
     for (const role of requireRole ? (['member'] as const) : (['member', 'guest'] as const)) {
       // Under `replace` another key would end the one before: an owner for each.
@@ -70,6 +72,15 @@ const makeKinds = async (app: WholeApp, admin: string): Promise<readonly Kind[]>
         const rotating = await next();
         const old = await make(rotating, named('rotated'), { name: 'rotated', ...scopes });
         await rotate(rotating, named('its successor'), old, Math.min(maxGraceSeconds, 6 * 3600));
+      }
+      if (!nameRequired) await make(await next(), named('unnamed'), { ...scopes, ...end });
+      if (!uniqueNames && !single)
+        for (const which of ['one', 'another'])
+          await make(only, named(`${which} of the same name`), { name: 'twin', ...scopes, ...end });
+      if (secret === 'recoverable') {
+        const id = await make(only, named('copied again'), { name: 'copied again', ...scopes, ...end });
+        const reveal = app.as(only.id).post(`/v1/api-keys/${id}/reveal`, { password: goodPassword });
+        assert.is(expectStatus(await reveal, 200).body.key, kinds.at(-1)!.text);
       }
       const importing = await next();
       const text = `made elsewhere ${named('')}`;
@@ -157,7 +168,13 @@ s('there are keys of every kind, and they work or not as they should', async (wo
     const expected = kind.endsWith('over') ? 'expired' : kind.endsWith('revoked') || aipRotated ? 'revoked' : 'valid';
     assert.is(code, expected, kind);
   }
-  assert.ok(kinds.length > 30, `${kinds.length} kinds`);
+  assert.ok(kinds.length > 40, `${kinds.length} kinds`);
+  // What the strictest of the presets would not let be made again.
+  const { items } = (await app.as(admin).get('/v1/admin/users?q=person&limit=200')).body;
+  assert.ok(
+    items.some(({ keyCounts }: { keyCounts: { active: number } }) => keyCounts.active > 1),
+    'over a limit of one',
+  );
 });
 
 s(
