@@ -1,8 +1,12 @@
+import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { answered, personWith, role, type Signed, written } from '../../../support/administration.ts';
 import { expectStatus } from '../../../support/client.ts';
+import { keyPolicy } from '../../../support/keyPolicies.ts';
+import { makeKeyWorld } from '../../../support/keyWorld.ts';
 import { suite } from '../../../support/suite.ts';
 import { startTestApp, type TestApp } from '../../../support/testApp.ts';
+import { startWholeApp } from '../../../support/wholeApp.ts';
 
 const preview = suite<{ app: TestApp; admin: Signed }>('what a policy would break, over HTTP');
 const path = '/v1/admin/policy/preview';
@@ -61,6 +65,46 @@ preview('keys that work now and would not, and whose they are; nothing changes',
   ] as const)
     assert.is((await of.client.get(`/v1/api-keys/${id}`)).body.usable, usable);
   assert.equal(await ask({ requireRole: true }), none, 'they are stopped already');
+});
+
+preview('whatever the policies and keys: what it says is what then happens', async () => {
+  const app = await startWholeApp();
+  const { admin: adminId, people, made } = await makeKeyWorld(app);
+  // Some who lose the role, some who are off.
+  expectStatus(await app.as(adminId).patch(`/v1/admin/users/${people[0]!.id}`, { roles: ['guest'] }), 200);
+  expectStatus(await app.as(adminId).post(`/v1/admin/users/${people[1]!.id}/deactivate`), 200);
+  const admin = app.as(adminId);
+  const set = async (policy: object) => expectStatus(await admin.put('/v1/admin/policy', policy), 200);
+  const index = () => app.reader.proven()!;
+  const ids = [...new Set(people.flatMap(({ id }) => index().keysOf(id)))].map(({ keyId, ownerId }) => ({
+    keyId,
+    ownerId,
+  }));
+  assert.ok(ids.length >= made.length);
+  let stopped = 0;
+  await fc.assert(
+    fc.asyncProperty(keyPolicy, keyPolicy, async (from, to) => {
+      await set(from);
+      const said = expectStatus(await admin.post(path, to), 200).body;
+      const codes = () => ids.map(({ keyId }) => index().codeOf(keyId, app.bed.clock.now()));
+      const before = codes();
+      await set(to);
+      const after = codes();
+      const affected = ids.filter((_, n) => before[n] === 'valid' && after[n] !== 'valid');
+      assert.is(said.keysAffected, affected.length);
+      assert.is(said.usersAffected, new Set(affected.map(({ ownerId }) => ownerId)).size);
+      assert.is(said.sample.length, Math.min(20, affected.length));
+      for (const { id, ownerId, unusableBecause } of said.sample) {
+        assert.ok(affected.some(({ keyId, ownerId: owner }) => keyId === id && owner === ownerId));
+        assert.is(after[ids.findIndex(({ keyId }) => keyId === id)], unusableBecause);
+      }
+      stopped += affected.length;
+    }),
+    { numRuns: 60 },
+  );
+  assert.ok(stopped > 0, 'some were stopped at all');
+  await app.close();
+  assert.equal(app.unexpected, []);
 });
 
 preview('counts all, shows twenty', async ({ app, admin }) => {
