@@ -32,11 +32,12 @@ const admitted = async (deps: NotificationDeps, userId: UserId, email: string, r
   return isRejection(tried) ? tried : null;
 };
 
-const mailVerification = async (deps: NotificationDeps, userId: UserId, email: string, run: Run) => {
+const mailVerification = async (deps: NotificationDeps, account: User, email: string, run: Run) => {
+  const { userId } = account;
   const refused = await admitted(deps, userId, email, run);
   if (refused !== null) return refused;
   const until = plusSeconds(run.request.at, verificationSeconds);
-  const token = deps.tokens.address({ userId, email, until });
+  const token = deps.tokens.address({ userId, email, until }, account);
   const mail = { template: 'address-verification', params: { token, until } } as const;
   await deps.outbox.put({ ...mail, id: `address-verification:${run.commandId}`, userId, address: email, until });
   return null;
@@ -71,7 +72,7 @@ const changeNotifications = (deps: NotificationDeps): Command<ChangeNotification
         if (isRejection(decision) || state === null) return decision;
         const wanted = email === null ? null : emailNormalForm(email);
         // Before the append: nobody is left without the mail that a crash in between would have kept from them.
-        const refused = awaitsProof(wanted, state) ? await mailVerification(deps, userId, wanted, run) : null;
+        const refused = awaitsProof(wanted, state) ? await mailVerification(deps, state, wanted, run) : null;
         return refused ?? decision;
       },
       { revisionOf: (state) => state?.revision ?? null },
@@ -80,7 +81,10 @@ const changeNotifications = (deps: NotificationDeps): Command<ChangeNotification
   },
 });
 
-/** Rejections: `code-invalid`: no token of ours, or too old; `conflict`: the address is no longer the one set. */
+/**
+ * Rejections: `code-invalid`: no token of ours, too old, or from before the password or the address to sign in with was
+ * changed; `conflict`: the address is no longer the one set.
+ */
 const confirmNotificationAddress = ({
   tokens,
 }: NotificationDeps): Command<{ readonly token: string }, NotificationAnswer> => ({
@@ -89,9 +93,9 @@ const confirmNotificationAddress = ({
   run: async ({ token }, run) => {
     const read = tokens.readAddress(token, run.request.at);
     if (read === null) return reject('code-invalid');
-    const { userId, email } = read;
+    const { userId, email, isOf } = read;
     const step = await run.step(user, userStream(userId), (state) =>
-      state === null || isGone(state)
+      state === null || isGone(state) || !isOf(state)
         ? reject('code-invalid')
         : user.decide({ type: 'ConfirmNotificationAddress', email }, state),
     );

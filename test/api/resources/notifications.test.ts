@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert';
 import type { UserId } from '../../../domain/ids.ts';
+import { goodPassword } from '../../support/accounts.ts';
 import { type Client, expectStatus } from '../../support/client.ts';
 import { memoryServer } from '../../support/mailBed.ts';
 import { suite } from '../../support/suite.ts';
@@ -89,6 +90,28 @@ s('a link that is too old, or none of ours: code-invalid', async ({ app, ada }) 
   app.bed.clock.advance(48 * 3_600_000);
   assert.is(code(await app.nobody.post(confirm, { token })), '422 code-invalid');
 });
+
+s(
+  'a link from before the password or the address to sign in with was changed: code-invalid',
+  async ({ app, ada, id }) => {
+    const newest = async () => {
+      expectStatus(await ada.put(path, { email: 'other@example.com', enabled: true }), 200);
+      const mails = await queued(app);
+      return tokenOf(mails.toSorted((a, b) => (a.value.queuedAt < b.value.queuedAt ? 1 : -1))[0]);
+    };
+    const first = await newest();
+    const newPassword = 'purple staple lantern';
+    const change = { currentPassword: goodPassword, newPassword, confirmPassword: newPassword };
+    expectStatus(await ada.post('/v1/profile/password', { ...change, endOtherSessions: false }), 204);
+    assert.is(code(await app.nobody.post(confirm, { token: first })), '422 code-invalid');
+    app.bed.clock.advance(60_000);
+    const second = await newest();
+    await app.run(app.commands.editUser, { userId: id, email: 'moved@example.com', profile: {} } as never);
+    assert.is(code(await app.nobody.post(confirm, { token: second })), '422 code-invalid');
+    app.bed.clock.advance(60_000);
+    expectStatus(await app.nobody.post(confirm, { token: await newest() }), 204);
+  },
+);
 
 s('on without an address: email-required; off without one is possible', async ({ ada }) => {
   assert.is(code(await ada.put(path, { email: null, enabled: true })), '422 email-required');
