@@ -22,6 +22,9 @@ const any = {
     undefined,
     null,
     'as it is',
+    // The longest that the policy allows, counted from now, and from when the key was made.
+    'longest' as const,
+    'longest of its life' as const,
     -day,
     0,
     1,
@@ -90,6 +93,19 @@ const fitting = (i: number, policy: KeyPolicy, target: ModelKey | undefined) => 
   scopes: target && i % 2 === 1 ? undefined : policy.scoped ? [['reports:read'], ['streams:write']][i % 2] : null,
 });
 
+const askedEnd = (
+  expiry: KeyringStep['expiry'] | number | undefined | null,
+  now: number,
+  { maxLifetimeDays }: KeyPolicy,
+  target: ModelKey | undefined,
+): number | null | undefined => {
+  const longest = (maxLifetimeDays ?? 400) * day;
+  if (expiry === 'as it is') return target?.end ?? null;
+  if (expiry === 'longest') return now + longest;
+  if (expiry === 'longest of its life') return (target?.made ?? now) + longest;
+  return typeof expiry === 'number' ? now + expiry : (expiry as null | undefined);
+};
+
 /** What a step asks of the keyring as it stands, at a time and in the owner's epoch of that time. */
 export const commandOf = (
   s: KeyringStep,
@@ -108,7 +124,7 @@ export const commandOf = (
   const facts = { at, ownerEpoch, policy, catalog: s.catalog, ownerScopes };
   const fit = fitting(i, policy, s.does === 'edit' || s.does === 'rotate' ? target : undefined);
   const expiry = s.expiry === 'fitting' ? fit.expiry : s.expiry;
-  const asked = expiry === 'as it is' ? (target?.end ?? null) : typeof expiry === 'number' ? now + expiry : expiry;
+  const asked = askedEnd(expiry, now, policy, target);
   const wish = {
     name: s.name === 'fitting' ? fit.name : s.name,
     expiresAt: typeof asked === 'number' ? instant(asked) : asked,
