@@ -12,6 +12,7 @@ import { eventually } from '../support/eventually.ts';
 import { keyledger, launchServer, type Server, startServer } from '../support/server.ts';
 import { suite } from '../support/suite.ts';
 import { temporaryFolder } from '../support/temporaryFolder.ts';
+import { makeCertificate, noOpenssl, tlsDoor } from '../support/tlsDoor.ts';
 
 type Settings = { readonly [variable: string]: string };
 type Context = { mongo: MongoServer; nats: NatsServer };
@@ -163,17 +164,43 @@ const refused = async (settings: Settings, setting: string, reason: RegExp) => {
 
 starts('who is not let in is told which setting is wrong', async (context) => {
   const { double, settings } = await newInstallation(context, given);
-  double.faults.credentials = `${user}:${right}`;
-  const esdb = double.connectionString.replace('esdb://', `esdb://${user}:${inUrl(wrong)}@`);
-  await refused({ ...settings, KEYLEDGER_EVENTSTORE: esdb }, 'KEYLEDGER_EVENTSTORE', /access denied/);
-  assert.equal(typesIn(double), []);
-  double.faults.credentials = null;
   const nats = { ...settings, KEYLEDGER_NATS: `nats://${user}:${inUrl(wrong)}@127.0.0.1:${context.nats.port}` };
   await refused(nats, 'KEYLEDGER_NATS', /authorization/i);
   const mongodb = { ...settings, KEYLEDGER_MONGODB: `mongodb://${user}:${inUrl(wrong)}@127.0.0.1:1/?tls=perhaps` };
   await refused(mongodb, 'KEYLEDGER_MONGODB', /tls/);
+  const unsent = double.connectionString.replace('esdb://', `esdb://${user}:${inUrl(wrong)}@`);
+  await refused({ ...settings, KEYLEDGER_EVENTSTORE: unsent }, 'KEYLEDGER_EVENTSTORE', /over TLS alone/);
   const server = await startServer(settings);
   assert.is((await server.stop()).code, 0);
+  await double.close();
+});
+
+const secured = suite<Context>('starts on servers: EventStoreDB with TLS');
+secured.skipUnless(noServers ?? noOpenssl);
+secured.before(async (context) => {
+  [context.mongo, context.nats] = await Promise.all([startMongo(), startNats()]);
+});
+secured.after(async ({ mongo, nats }) => {
+  await Promise.all([mongo.stop(), nats.stop()]);
+});
+
+secured('whoever has no right word, or none, is not let in, and who has it is', async (context) => {
+  const { double, settings } = await newInstallation(context, given);
+  double.faults.credentials = `${user}:${right}`;
+  const made = makeCertificate();
+  const door = await tlsDoor(double, made);
+  const as = (login: string): Settings => ({
+    ...settings,
+    KEYLEDGER_EVENTSTORE: `esdb://${login}localhost:${door.port}?tls=true&tlsCAFile=${inUrl(made.certificate)}`,
+    KEYLEDGER_NATS: '',
+  });
+  for (const login of [`${user}:${inUrl(wrong)}@`, ''])
+    await refused(as(login), 'KEYLEDGER_EVENTSTORE', /access denied/);
+  assert.equal(typesIn(double), []);
+  const server = await startServer(as(`${user}:${inUrl(right)}@`));
+  assert.is((await server.stop()).code, 0);
+  assert.ok(typesIn(double).includes('InstallationCreated'));
+  door.close();
   await double.close();
 });
 
@@ -216,3 +243,4 @@ starts('a process without a disk starts from a snapshot and the log’s tail', a
 });
 
 starts.run();
+secured.run();

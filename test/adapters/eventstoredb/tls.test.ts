@@ -1,60 +1,30 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { type AddressInfo, connect } from 'node:net';
-import { join } from 'node:path';
-import { createServer } from 'node:tls';
 import * as assert from 'uvu/assert';
 import { Failure } from '../../../commands/failure.ts';
 import { suite } from '../../support/suite.ts';
-import { temporaryFolder } from '../../support/temporaryFolder.ts';
+import { makeCertificate, noOpenssl, tlsDoor } from '../../support/tlsDoor.ts';
 import { events, ids, newStream } from '../events.ts';
 import { createBed, failureOf, idsAt } from './parts.ts';
 
 const test = suite('EventStoreDB (the double): TLS and credentials');
-test.skipUnless(spawnSync('openssl', ['version']).status === 0 ? null : 'no program openssl on PATH');
+test.skipUnless(noOpenssl);
 
 const { ends, serve, open, end } = createBed();
 test.after.each(end);
 
-const folder = temporaryFolder();
-const [certificate, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+let made: ReturnType<typeof makeCertificate>;
+let certificate: string;
 test.before(() => {
-  const made = [
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-days',
-    '2',
-    '-subj',
-    '/CN=localhost',
-    '-addext',
-    'subjectAltName=DNS:localhost',
-  ];
-  execFileSync('openssl', ['req', '-x509', ...made, '-keyout', key, '-out', certificate], { stdio: 'ignore' });
+  made = makeCertificate();
+  ({ certificate } = made);
 });
 
 /** The double behind a door that speaks TLS; asks for a user and a password. */
 const secure = async () => {
   const server = await serve();
   server.faults.credentials = 'keyledger:s3cret@:/?';
-  const options = { cert: readFileSync(certificate), key: readFileSync(key), ALPNProtocols: ['h2'] };
-  const door = createServer(options, (socket) => {
-    const inside = connect(server.port, server.host);
-    socket.pipe(inside).pipe(socket);
-    for (const side of [socket, inside]) {
-      side.on('error', () => {});
-      side.on('close', () => {
-        socket.destroy();
-        inside.destroy();
-      });
-    }
-  });
-  door.on('tlsClientError', () => {});
-  door.listen(0, '127.0.0.1');
-  await once(door, 'listening');
-  ends.push(() => door.close());
-  return { server, port: (door.address() as AddressInfo).port };
+  const { port, close } = await tlsDoor(server, made);
+  ends.push(close);
+  return { server, port };
 };
 
 test('user, password and authority come from the connection string', async () => {
