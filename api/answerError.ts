@@ -41,10 +41,14 @@ const explain = (error: unknown): Explained => {
 export const isInternal = (error: unknown): boolean =>
   !(error instanceof Refusal) && !(error instanceof Failure) && statusOf(error) >= 500;
 
-/** Answers what was thrown on the way. A stack, a secret or a driver's words never get out. */
-export const answerError = (response: ServerResponse, error: unknown, requestId: string): void => {
+/**
+ * Answers what was thrown on the way. A stack, a secret or a driver's words never get out.
+ * @returns the code that it answered
+ */
+export const answerError = (response: ServerResponse, error: unknown, requestId: string): ProblemCode => {
   const { code, details, headers } = explain(error);
   sendProblem(response, problem(code, requestId, details), headers);
+  return code;
 };
 
 /** @param rejection what a command said; its fields are those of the body */

@@ -39,57 +39,46 @@ export const createDataPlane = (parts: DataPlaneParts): DataPlaneHandler => {
   const plane: DataPlane = { ...parts, knownTokens: createKnownTokens() };
   const closing = new AbortController();
 
-  const stream: Handler = async (_, exchange) => {
-    try {
-      await revocationStream(plane, exchange, closing.signal);
-    } catch (error) {
-      fail(plane, exchange, error);
-    }
+  const stream: Handler = (_, exchange) => revocationStream(plane, exchange, closing.signal);
+
+  /** What waits for nothing counts its own answers; of the others it is told that they were given. */
+  const call = (name: string, methods: readonly string[], handler: Handler) => {
+    const answered = plane.answers.ofCall(name);
+    return (request: IncomingMessage, response: ServerResponse): true => {
+      const exchange: Exchange = { request, response, requestId: plane.newRequestId(), answered };
+      try {
+        if (!methods.includes(request.method ?? ''))
+          throw new Refusal('method-not-allowed', { headers: { Allow: methods.join(', ') } });
+        handler(plane, exchange)?.then(
+          () => answered('answered'),
+          (error: unknown) => fail(plane, exchange, error),
+        );
+      } catch (error) {
+        fail(plane, exchange, error);
+      }
+      return true;
+    };
   };
 
-  const run = (
-    methods: readonly string[],
-    handler: Handler,
-    request: IncomingMessage,
-    response: ServerResponse,
-  ): true => {
-    const exchange: Exchange = { request, response, requestId: plane.newRequestId() };
-    try {
-      if (!methods.includes(request.method ?? ''))
-        throw new Refusal('method-not-allowed', { headers: { Allow: methods.join(', ') } });
-      const running = handler(plane, exchange);
-      if (running !== undefined) running.catch((error: unknown) => fail(plane, exchange, error));
-    } catch (error) {
-      fail(plane, exchange, error);
-    }
-    return true;
+  const verifyAlone = call('verify', post, verify);
+  const calls: { readonly [path: string]: ReturnType<typeof call> } = {
+    '/v1/verify': call('verify', post, withoutParameters(verify)),
+    '/v1/introspect': call('introspect', post, withoutParameters(introspect)),
+    '/v1/forward-auth': call('forward-auth', getHeadOrPost, forwardAuth),
+    '/v1/usage': call('usage', post, withoutParameters(reportUsage)),
+    '/v1/revocations': call('revocations', getOrHead, revocations),
+    '/v1/revocations/stream': call('revocations-stream', get, stream),
+    '/v1/revocations/signing-key': call('signing-key', getOrHead, withoutParameters(signingKeys)),
+    '/v1/revocations/ack': call('acknowledge', post, withoutParameters(acknowledge)),
   };
 
   return {
     handle: (request, response) => {
       const url = request.url ?? '';
-      if (url === '/v1/verify') return run(post, verify, request, response);
+      if (url === '/v1/verify') return verifyAlone(request, response);
       const query = url.indexOf('?');
-      switch (query < 0 ? url : url.slice(0, query)) {
-        case '/v1/verify':
-          return run(post, withoutParameters(verify), request, response);
-        case '/v1/introspect':
-          return run(post, withoutParameters(introspect), request, response);
-        case '/v1/forward-auth':
-          return run(getHeadOrPost, forwardAuth, request, response);
-        case '/v1/usage':
-          return run(post, withoutParameters(reportUsage), request, response);
-        case '/v1/revocations':
-          return run(getOrHead, revocations, request, response);
-        case '/v1/revocations/stream':
-          return run(get, stream, request, response);
-        case '/v1/revocations/signing-key':
-          return run(getOrHead, withoutParameters(signingKeys), request, response);
-        case '/v1/revocations/ack':
-          return run(post, withoutParameters(acknowledge), request, response);
-        default:
-          return false;
-      }
+      const path = query < 0 ? url : url.slice(0, query);
+      return Object.hasOwn(calls, path) && calls[path]!(request, response);
     },
     close: () => closing.abort(),
   };

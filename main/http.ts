@@ -9,6 +9,7 @@ import { sharpImages } from '../adapters/sharp/images.ts';
 import { createApp } from '../api/app.ts';
 import { cookiesFor } from '../api/cookies.ts';
 import { createCursors } from '../api/cursor.ts';
+import { createAnswerCounts } from '../api/dataPlane/answerCounts.ts';
 import { createDataPlane } from '../api/dataPlane.ts';
 import { createCounter } from '../api/metrics.ts';
 import { problem, sendProblem } from '../api/problem.ts';
@@ -92,6 +93,7 @@ export const wireHttp = (
   };
 
   const answers = createCounter('keyledger_http_answers_total', 'Answers to people, by call and status.');
+  const serviceAnswers = createAnswerCounts();
 
   // One object for all resources: each takes the part that it declares.
   const context = {
@@ -133,7 +135,7 @@ export const wireHttp = (
     acknowledgements,
     workers,
     version: version(),
-    metrics: [answers.metric, ...inside.mails.metrics],
+    metrics: [answers.metric, serviceAnswers.metric, ...inside.mails.metrics],
     sha256: crypto.sha256,
     sha256Hex: (text: string) => toHex(crypto.sha256(text)),
     secrets: inside.secrets,
@@ -160,6 +162,7 @@ export const wireHttp = (
     answered: (method, path, status) => answers.add({ method, path: path ?? 'none', status: String(status) }),
   });
   const plane = createDataPlane({
+    answers: serviceAnswers,
     reader,
     sha256: crypto.sha256,
     clock,

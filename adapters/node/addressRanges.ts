@@ -1,5 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 
+const mostKnown = 1000;
+
 /**
  * @param ranges addresses and CIDR ranges
  * @returns whether an address, as a socket names it, lies in one of them
@@ -12,6 +14,16 @@ export const addressRanges = (ranges: readonly string[]): ((address: string | un
     if (length === undefined) list.addAddress(address, family);
     else list.addSubnet(address, Number(length), family);
   }
-  return (address) =>
-    address !== undefined && isIP(address) !== 0 && list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+  const holds = (address: string) => isIP(address) !== 0 && list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+  // Node takes longer to look at an address than to answer a request, and most requests come from the same few.
+  const known = new Map<string, boolean>();
+  return (address) => {
+    if (address === undefined) return false;
+    const before = known.get(address);
+    if (before !== undefined) return before;
+    if (known.size >= mostKnown) known.clear();
+    const found = holds(address);
+    known.set(address, found);
+    return found;
+  };
 };

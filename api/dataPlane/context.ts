@@ -11,6 +11,7 @@ import type { VerificationIndex } from '../../projections/verificationIndex.ts';
 import { answerError, isInternal } from '../answerError.ts';
 import { credentialOf } from '../authenticate.ts';
 import { Refusal } from '../refusal.ts';
+import type { AnswerCounts } from './answerCounts.ts';
 import type { KnownTokens } from './knownTokens.ts';
 
 /** What the calls of services are made of. */
@@ -27,6 +28,7 @@ export type DataPlaneParts = {
   readonly acknowledgements: VaultTable<Acknowledgement>;
   /** What messages on the bus are signed with; as it stands in the vault. */
   readonly publicKeys: () => Promise<readonly PublicSigningKey[]>;
+  readonly answers: AnswerCounts;
   /** Told of faults of this program, never of what callers did wrong. */
   readonly unexpected: (error: unknown, requestId: string) => void;
 };
@@ -39,6 +41,8 @@ export type Exchange = {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly requestId: string;
+  /** Told once, of what is answered: counted, no more. */
+  readonly answered: (code: string) => void;
 };
 
 export const unavailable = () => new Refusal('unavailable');
@@ -94,8 +98,8 @@ export const callerOf = (plane: DataPlane, { headers }: IncomingMessage, permiss
 };
 
 /** Answers what went wrong; where an answer has begun already, ends the connection instead. */
-export const fail = (plane: DataPlane, { response, requestId }: Exchange, error: unknown): void => {
+export const fail = (plane: DataPlane, { response, requestId, answered }: Exchange, error: unknown): void => {
   if (isInternal(error)) plane.unexpected(error, requestId);
   if (response.headersSent) response.destroy();
-  else answerError(response, error, requestId);
+  else answered(answerError(response, error, requestId));
 };

@@ -2,11 +2,15 @@ import { z } from 'zod';
 import { classify } from '../../domain/keyText.ts';
 import type { Answer } from '../../projections/verificationIndex.ts';
 import { parsed, Refusal } from '../refusal.ts';
-import { readBody, utf8 } from '../requestBody.ts';
-import { callerOf, type DataPlane, type Exchange } from './context.ts';
+import { utf8 } from '../requestBody.ts';
+import { collectBody } from './bodyBytes.ts';
+import { callerOf, type DataPlane, type Exchange, fail } from './context.ts';
+import { sendJson } from './sendJson.ts';
 
 /** Bytes that a question may have. */
 const introspectLimit = 8192;
+
+const noScopes: readonly string[] = [];
 
 /** What POST /v1/introspect takes, form-encoded: RFC 7662, section 2.1. */
 export const introspectBody = z.strictObject({
@@ -28,24 +32,42 @@ export const introspection = z.discriminatedUnion('active', [
 ]);
 
 const isForm = (contentType: string | undefined) =>
-  contentType !== undefined && /^application\/x-www-form-urlencoded\s*(?:;|$)/i.test(contentType);
+  contentType === 'application/x-www-form-urlencoded' ||
+  (contentType !== undefined && /^application\/x-www-form-urlencoded\s*(?:;|$)/i.test(contentType));
+
+const twice = (name: string) =>
+  new Refusal('validation-failed', { errors: [{ in: 'body', pointer: `/${name}`, detail: 'Given twice' }] });
+
+/** @throws Refusal validation-failed */
+const explained = (fields: URLSearchParams): string => {
+  const seen = new Set<string>();
+  for (const name of fields.keys()) {
+    if (seen.has(name)) throw twice(name);
+    seen.add(name);
+  }
+  return parsed(introspectBody, Object.fromEntries(fields), 'body').token;
+};
+
+/** What a form writes otherwise than it is meant, or that divides it. */
+const special = /[%+&]/;
+const onlyField = 'token=';
+
+/** The token of a form, at request speed where it is all there is. @throws Refusal validation-failed */
+const tokenOf = (form: string): string => {
+  const token = form.slice(onlyField.length);
+  if (form.startsWith(onlyField) && !special.test(token)) return token;
+  return explained(new URLSearchParams(form));
+};
 
 /** @throws Refusal validation-failed, malformed-request */
-const questionOf = (bytes: Buffer): z.infer<typeof introspectBody> => {
-  let text: string;
+const keyOf = (bytes: Buffer): string => {
+  let form: string;
   try {
-    text = utf8.decode(bytes);
+    form = utf8.decode(bytes);
   } catch {
     throw new Refusal('malformed-request', { detail: 'The body is not UTF-8' });
   }
-  const fields = new URLSearchParams(text);
-  const seen = new Set<string>();
-  for (const name of fields.keys()) {
-    if (seen.has(name))
-      throw new Refusal('validation-failed', { errors: [{ in: 'body', pointer: `/${name}`, detail: 'Given twice' }] });
-    seen.add(name);
-  }
-  return parsed(introspectBody, Object.fromEntries(fields), 'body');
+  return tokenOf(form);
 };
 
 const introspected = (answer: Answer): z.infer<typeof introspection> => {
@@ -61,27 +83,30 @@ const introspected = (answer: Answer): z.infer<typeof introspection> => {
   };
 };
 
+const answer = (plane: DataPlane, exchange: Exchange, bytes: Buffer) => {
+  // Who asks, and how fresh the index is, once more: the body may have taken its time.
+  const { token, index, now } = callerOf(plane, exchange.request, 'verify');
+  const key = keyOf(bytes);
+  const wellFormed = () => classify(key) !== 'malformed';
+  const { applications } = token;
+  const found = index.verify({ hash: plane.sha256(key), wellFormed, scopes: noScopes, applications }, now);
+  if (found.valid) plane.markUse(found.keyId, found.ownerId, now, null);
+  exchange.answered(found.code);
+  sendJson(exchange, JSON.stringify(introspected(found)));
+};
+
 /** POST /v1/introspect: the same rule as verify, for whoever speaks OAuth 2.0 token introspection. */
-export const introspect = async (plane: DataPlane, { request, response, requestId }: Exchange): Promise<void> => {
+export const introspect = (plane: DataPlane, exchange: Exchange): void => {
+  const { request } = exchange;
   callerOf(plane, request, 'verify');
   if (!isForm(request.headers['content-type']))
     throw new Refusal('unsupported-media-type', { detail: 'Send the body as application/x-www-form-urlencoded.' });
-  const { token: key } = questionOf(await readBody(request, introspectLimit));
-  // Who asks, and how fresh the index is, once more: the body may have taken its time.
-  const { token, index } = callerOf(plane, request, 'verify');
-  const now = plane.clock.now();
-  const wellFormed = () => classify(key) !== 'malformed';
-  const answer = index.verify(
-    { hash: plane.sha256(key), wellFormed, scopes: [], applications: token.applications },
-    now,
-  );
-  if (answer.valid) plane.markUse(answer.keyId, answer.ownerId, now, null);
-  const text = JSON.stringify(introspected(answer));
-  response.writeHead(200, {
-    'Content-Type': 'application/json; charset=utf-8',
-    'Content-Length': Buffer.byteLength(text),
-    'Cache-Control': 'no-store',
-    'Keyledger-Request-Id': requestId,
+  collectBody(request, introspectLimit, (bytes) => {
+    try {
+      if (bytes === null) throw new Refusal('payload-too-large', { params: { limit: introspectLimit } });
+      answer(plane, exchange, bytes);
+    } catch (error) {
+      fail(plane, exchange, error);
+    }
   });
-  response.end(text);
 };

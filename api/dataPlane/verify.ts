@@ -4,6 +4,7 @@ import { utf8 } from '../requestBody.ts';
 import { answerText } from './answerText.ts';
 import { collectBody } from './bodyBytes.ts';
 import { type Caller, callerOf, type DataPlane, type Exchange, fail, unavailable } from './context.ts';
+import { sendJson } from './sendJson.ts';
 import { isVerifyBody, type VerifyBody, verifyBody } from './verifyBody.ts';
 
 /** Bytes that a question may have. */
@@ -29,22 +30,6 @@ const questionOf = (bytes: Buffer): VerifyBody => {
   throw new Refusal('validation-failed', { errors: [{ in: 'body', pointer: '', detail: 'Unknown field' }] });
 };
 
-const send = ({ response, requestId }: Exchange, text: string) => {
-  const bytes = Buffer.byteLength(text);
-  response.writeHead(200, [
-    'Content-Type',
-    'application/json; charset=utf-8',
-    'Content-Length',
-    String(bytes),
-    'Cache-Control',
-    'no-store',
-    'Keyledger-Request-Id',
-    requestId,
-  ]);
-  // As many bytes as characters: ASCII, which needs no conversion on its way out.
-  response.end(text, bytes === text.length ? 'latin1' : 'utf8');
-};
-
 const answer = (plane: DataPlane, exchange: Exchange, question: VerifyBody, { index, token, now }: Caller) => {
   const { key, scopes = noScopes, ip = null } = question;
   const epoch = index.epoch();
@@ -53,7 +38,8 @@ const answer = (plane: DataPlane, exchange: Exchange, question: VerifyBody, { in
   const { applications } = token;
   const found = index.verify({ hash: plane.sha256(key), wellFormed, scopes, applications }, now);
   if (found.valid) plane.markUse(found.keyId, found.ownerId, now, ip);
-  send(exchange, answerText(found, plane.reader.position(), epoch));
+  exchange.answered(found.code);
+  sendJson(exchange, answerText(found, plane.reader.position(), epoch));
 };
 
 /** Who asks, and how fresh the index is, is looked at once more after the wait: both may have ended meanwhile. */

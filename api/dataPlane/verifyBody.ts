@@ -20,6 +20,8 @@ const ipPattern = new RegExp(`${z.regexes.ipv4.source}|${z.regexes.ipv6.source}`
 /** A position of the log, as answers and messages carry it. */
 export const position = z.string().regex(positionPattern, 'Not a position of this service');
 
+export const isIpAddress = (text: string): boolean => ipPattern.test(text);
+
 export const ipAddress = z.string().regex(ipPattern, 'Not an IP address');
 
 /** The same as `isVerifyBody`, which answers requests; this one explains refusals and is in the OpenAPI document. */

@@ -43,7 +43,7 @@ const fails: fc.Arbitrary<Answer> = fc.oneof(
 
 text('what JSON.stringify would write, the first time and every other', () => {
   const position = fc.oneof(fc.constant(null), fc.stringMatching(/^[0-9a-z]{1,20}$/));
-  fc.assert(
+  return fc.assert(
     fc.property(fc.oneof(works, fails), position, fc.string(), (answer, at, epoch) => {
       const whole = JSON.stringify({ ...answer, position: at, epoch });
       assert.is(answerText(answer, at, epoch), whole);

@@ -50,6 +50,33 @@ introspect(
 );
 
 introspect(
+  'however the form is written',
+  withRig(async (rig) => {
+    await rig.append(key(1));
+    await rig.time.settle();
+    const active = async (raw: string) => (await rig.call('/v1/introspect', { raw, headers: form })).text.slice(0, 14);
+    const written = [...keyText(1)].map((letter) => `%${letter.charCodeAt(0).toString(16)}`).join('');
+    for (const raw of [
+      `token=${written}`,
+      `%74oken=${keyText(1)}`,
+      `token=${keyText(1)}&`,
+      `&token=${keyText(1)}&token_type_hint=x%26y`,
+      `token_type_hint=access_token&token=${keyText(1)}`,
+    ])
+      assert.is(await active(raw), '{"active":true', raw);
+    for (const raw of [
+      `token==${keyText(1)}`,
+      `token=${keyText(1)}+`,
+      `token=+${keyText(1)}`,
+      `token=${keyText(1)}%00`,
+    ])
+      assert.is(await active(raw), '{"active":fals', raw);
+    const twice = await rig.call('/v1/introspect', { raw: `token=${keyText(1)}&%74oken=`, headers: form });
+    assert.equal(twice.body.errors, [{ in: 'body', pointer: '/token', detail: 'Given twice' }]);
+  }),
+);
+
+introspect(
   'for service tokens that hold verify',
   withRig(async (rig) => {
     await rig.append(serviceToken(2, { permissions: ['revocations:read'] }));

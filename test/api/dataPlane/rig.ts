@@ -7,6 +7,7 @@ import { createMemoryVault } from '../../../adapters/memory/vault.ts';
 import { addressRanges } from '../../../adapters/node/addressRanges.ts';
 import { nodeCryptography } from '../../../adapters/node/crypto.ts';
 import { nodeSignatures } from '../../../adapters/node/ed25519.ts';
+import { createAnswerCounts } from '../../../api/dataPlane/answerCounts.ts';
 import { createDataPlane } from '../../../api/dataPlane.ts';
 import { clientErrorAnswer, serverLimits } from '../../../api/serverLimits.ts';
 import type { EventStore } from '../../../commands/ports/eventStore.ts';
@@ -99,7 +100,9 @@ export const arrange = async (
   });
   let requests = 0;
   const newRequestId = () => `request-${++requests}`;
+  const answers = createAnswerCounts();
   const plane = createDataPlane({
+    answers,
     reader,
     sha256,
     clock: time,
@@ -149,6 +152,7 @@ export const arrange = async (
     signingKeys,
     uses,
     unexpected,
+    answers,
     port,
     /** How many the server has open. */
     connections: () => promisify(server.getConnections.bind(server))(),
