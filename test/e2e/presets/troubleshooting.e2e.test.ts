@@ -101,7 +101,10 @@ s('qalyptus · troubleshooting: a key does not work because of its format', asyn
   const { key } = await of.make(of.member, ci());
   const mistyped = key.slice(0, -1) + (key.endsWith('0') ? '1' : '0');
   for (const text of [mistyped, key.slice(0, -1), `Bearer ${key}`, key.slice(4), 'hello'])
-    assert.equal(await check(of.member, text), { code: 'malformed', keyId: null, since: null }, text.slice(0, 8));
+    for (const who of [of.member.client, of.admin]) {
+      const { body } = expectStatus(await who.post('/v1/api-keys/check', { key: text }), 200);
+      assert.equal(body, { code: 'malformed', keyId: null, since: null }, text.slice(0, 8));
+    }
   const nobodys = `${'A'.repeat(8)}.${'B'.repeat(32)}`;
   assert.equal(await check(of.member, nobodys), { code: 'not-found', keyId: null, since: null });
   await assertSilent(of, mistyped);
@@ -109,7 +112,7 @@ s('qalyptus · troubleshooting: a key does not work because of its format', asyn
 });
 
 s('qalyptus · troubleshooting: a key does not work because of how it is sent', async ({ of }) => {
-  const { key } = await of.make(of.member, ci());
+  const { id, key } = await of.make(of.member, ci());
   const me = async (headers: { readonly [name: string]: string }) => answered(await of.withHeaders(headers));
   assert.equal(await me({ authorization: key }), [401, 'invalid-key'], 'without its scheme');
   assert.equal(await me({ authorization: `Basic ${btoa(`${key}:`)}` }), [401, 'invalid-key']);
@@ -117,6 +120,9 @@ s('qalyptus · troubleshooting: a key does not work because of how it is sent', 
   assert.equal(await me({ 'api-key': key }), [401, 'unauthenticated'], 'in a header that nobody reads');
   assert.equal(await me({ 'x-api-key': key, authorization: 'Bearer other' }), [400, 'ambiguous-credentials']);
   assert.equal(await me({ authorization: `Bearer ${key}` }), [200]);
+  // Nothing is wrong with the key: so it is told to its owner and to administrators.
+  assert.equal(await check(of.member, key), { code: 'valid', keyId: id, since: null });
+  assert.is((await of.admin.post('/v1/admin/identify', { key })).body.unusableBecause, null);
 });
 
 s('qalyptus · troubleshooting: a key that works says so', async ({ of }) => {
