@@ -3,7 +3,7 @@ import type { EventStore, Position, StoredEvent } from '../commands/ports/eventS
 import type { Build, Lists, ParkedStream } from '../commands/ports/lists.ts';
 import type { Projection } from '../projections/projection.ts';
 import { type Filling, fillingOf } from './lists/filling.ts';
-import { type Need, openBatch } from './lists/openedBatch.ts';
+import { type BatchEvent, type Need, openBatch } from './lists/openedBatch.ts';
 import { goOn } from './lists/parkedStreams.ts';
 import { type Verification, type VerificationParts, verifyList } from './lists/verification.ts';
 import { either, fired, type Worker, type WorkerParts, worker } from './worker.ts';
@@ -49,6 +49,7 @@ export type Projector = Worker & {
 };
 
 const defaultBatchSize = 1_000;
+const openedAtOnce = 50;
 const idleMs = 500;
 /** Builds may be made and dropped by other processes. */
 const lookAgainMs = 2_000;
@@ -155,9 +156,18 @@ export const createProjector = (parts: ProjectorParts): Projector => {
   };
   const completed = new Set<string>();
 
+  /** Verification answers from the same thread: it gets its turn between. */
+  const openInPieces = async (events: readonly StoredEvent[]): Promise<readonly BatchEvent[]> => {
+    const opened: BatchEvent[] = [];
+    for (let at = 0; at < events.length; at += openedAtOnce) {
+      if (at > 0) await scheduler.sleep(0);
+      opened.push(...(await openBatch(codec, events.slice(at, at + openedAtOnce), needOf)));
+    }
+    return opened;
+  };
   const readBatch = async (from: Position | null) => {
     const batch = await store.readAll(from, batchSize);
-    return { batch, events: await openBatch(codec, batch.events, needOf) };
+    return { batch, events: await openInPieces(batch.events) };
   };
   const ahead = new Map<Position | null, ReturnType<typeof readBatch>>();
   const readAhead = (from: Position | null) => {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Scheduler } from '../../commands/environment.ts';
 
 /** A timer set further ahead fires at once. */
@@ -16,8 +17,8 @@ export const systemScheduler = (timers: Timers = nodeTimers): Scheduler => ({
     for (let left = ms; left > 0 && !signal?.aborted; left -= longestTimer) {
       await pause(timers, Math.min(left, longestTimer), signal);
     }
-    // Also a sleep of nothing lets go of the thread: it is how long work is cut in pieces.
-    if (!(ms > 0) && !signal?.aborted) await pause(timers, 0, signal);
+    // Also a sleep of nothing lets go of the thread: it is how long work is cut in pieces. No timer is as short.
+    if (!(ms > 0) && !signal?.aborted) await setImmediate();
   },
 });
 
