@@ -1,8 +1,7 @@
 import type { Lists } from '../commands/ports/lists.ts';
 import type { VaultTable } from '../commands/sealing/vaultTable.ts';
-import type { KeyId } from '../domain/ids.ts';
 import { apiKeysSchema } from '../projections/lists/apiKeys.ts';
-import type { LastUse, Use, UseRow } from './lastUse.ts';
+import type { KeyUse, LastUse, UseRow } from './lastUse.ts';
 import { type Worker, type WorkerParts, worker } from './worker.ts';
 
 const everyMs = 15_000;
@@ -13,8 +12,8 @@ export const lastUseFlusher = (parts: WorkerParts & { readonly lastUse: Pick<Las
   worker(
     parts,
     'last-use',
-    async () => {
-      await parts.lastUse.flush();
+    async (signal) => {
+      await parts.lastUse.flush(false, signal);
       return everyMs;
     },
     {
@@ -23,8 +22,6 @@ export const lastUseFlusher = (parts: WorkerParts & { readonly lastUse: Pick<Las
       },
     },
   );
-
-type KeyUse = Use & { readonly keyId: KeyId };
 
 const changeOf = ({ keyId, at, ip }: KeyUse) => ({ id: keyId, fields: { lastUsedAt: at, lastUsedIp: ip } });
 

@@ -40,20 +40,23 @@ const arrange = (wrap: (table: VaultTable<UseRow>) => VaultTable<UseRow> = (tabl
 const iso = (ms: number) => new Date(ms).toISOString();
 const minute = 60_000;
 
+const idOf = (number: number) => `00000000-0000-7000-8000-${String(number).padStart(12, '0')}`;
+const [k1, k2, u1] = [idOf(1), idOf(2), idOf(3)];
+
 lastUse('is known at once and written within a minute', async () => {
   const { time, make, kept, shown, plain } = arrange();
   const uses = make();
   const stop = new AbortController();
   const running = uses.run(stop.signal);
   const at = time.now();
-  uses.mark('k1', 'u1', at, '192.0.2.7');
-  assert.equal(uses.of('k1'), { at: iso(at), ip: '192.0.2.7' });
-  assert.is(uses.of('k2'), null);
+  uses.mark(k1, u1, at, '192.0.2.7');
+  assert.equal(uses.of(k1), { at: iso(at), ip: '192.0.2.7' });
+  assert.is(uses.of(k2), null);
   await time.advance(minute);
-  assert.equal(await kept('k1'), { at: iso(at), ip: '192.0.2.7' });
-  const row = await plain.get('k1');
-  assert.equal([row?.person, row?.ref], ['u1', 'k1']);
-  assert.equal(shown, [`k1 ${iso(at)} 192.0.2.7`]);
+  assert.equal(await kept(k1), { at: iso(at), ip: '192.0.2.7' });
+  const row = await plain.get(k1);
+  assert.equal([row?.person, row?.ref], [u1, k1]);
+  assert.equal(shown, [`${k1} ${iso(at)} 192.0.2.7`]);
   stop.abort();
   await running;
 });
@@ -67,7 +70,7 @@ lastUse('is written at most once per key and quarter of an hour, however often a
   for (let passed = 0; passed < 60; passed++) {
     for (let times = 0; times < 5; times++) {
       last = time.now();
-      uses.mark('k1', 'u1', last, null);
+      uses.mark(k1, u1, last, null);
     }
     await time.advance(minute);
   }
@@ -77,20 +80,20 @@ lastUse('is written at most once per key and quarter of an hour, however often a
   await running;
   // The last of it, so that a restart loses nothing.
   assert.is(writes(), before + 1);
-  assert.equal(await kept('k1'), { at: iso(last), ip: null });
+  assert.equal(await kept(k1), { at: iso(last), ip: null });
 });
 
 lastUse('goes forward only, here and in what another process wrote', async () => {
   const { time, make, kept, writes } = arrange();
   const [here, there] = [make(), make()];
   const now = time.now();
-  here.mark('k1', 'u1', now, 'a');
-  here.mark('k1', 'u1', now - 1000, 'b');
-  assert.equal(here.of('k1'), { at: iso(now), ip: 'a' });
-  there.mark('k1', 'u1', now - 500, 'c');
+  here.mark(k1, u1, now, 'a');
+  here.mark(k1, u1, now - 1000, 'b');
+  assert.equal(here.of(k1), { at: iso(now), ip: 'a' });
+  there.mark(k1, u1, now - 500, 'c');
   await here.flush();
   await there.flush();
-  assert.equal(await kept('k1'), { at: iso(now), ip: 'a' });
+  assert.equal(await kept(k1), { at: iso(now), ip: 'a' });
   assert.is(writes(), 1);
 });
 
@@ -101,12 +104,43 @@ lastUse('tries again what could not be written, and tells', async () => {
     get: (id) => (away ? Promise.reject(new Failure('store-unavailable', 'away')) : table.get(id)),
   }));
   const uses = make();
-  uses.mark('k1', 'u1', time.now(), null);
+  uses.mark(k1, u1, time.now(), null);
   assert.is(await uses.flush(), 0);
   assert.is(troubles.length, 1);
   away = false;
   assert.is(await uses.flush(), 1);
-  assert.ok(await kept('k1'));
+  assert.ok(await kept(k1));
+});
+
+lastUse('asks a vault that is away once for all keys, and tells once', async () => {
+  let asked = 0;
+  const { make, troubles, time } = arrange((table) => ({
+    ...table,
+    get: () => {
+      asked += 1;
+      return Promise.reject(new Failure('store-unavailable', 'away'));
+    },
+  }));
+  const uses = make();
+  for (let n = 0; n < 100; n++) uses.mark(idOf(n), u1, time.now(), null);
+  assert.is(await uses.flush(true), 0);
+  assert.is(troubles.length, 1);
+  assert.ok(asked <= 16, `asked ${asked} times`);
+});
+
+lastUse('writes very many at a pace, until it is told to stop', async () => {
+  const { make, writes, time } = arrange();
+  const uses = make();
+  for (let n = 0; n < 1_000; n++) uses.mark(idOf(n), u1, time.now(), null);
+  const stop = new AbortController();
+  const flushing = uses.flush(false, stop.signal);
+  await time.advance(100);
+  const meanwhile = writes();
+  assert.ok(meanwhile > 0 && meanwhile <= 250, `${meanwhile} in a tenth of a second`);
+  stop.abort();
+  assert.ok((await flushing) < 1_000);
+  await uses.flush(true);
+  assert.is(writes(), 1_000);
 });
 
 lastUse('keeps nothing of somebody who was erased, and does not go on trying', async () => {
@@ -119,7 +153,7 @@ lastUse('keeps nothing of somebody who was erased, and does not go on trying', a
     },
   }));
   const uses = make();
-  uses.mark('k1', 'u1', time.now(), null);
+  uses.mark(k1, u1, time.now(), null);
   await uses.flush();
   await uses.flush();
   assert.is(puts, 1);
@@ -128,12 +162,12 @@ lastUse('keeps nothing of somebody who was erased, and does not go on trying', a
 lastUse('forgets what was written long ago', async () => {
   const { make, time } = arrange();
   const uses = make();
-  uses.mark('k1', 'u1', time.now(), null);
+  uses.mark(k1, u1, time.now(), null);
   await uses.flush();
-  assert.ok(uses.of('k1'));
+  assert.ok(uses.of(k1));
   await time.advance(15 * minute);
   await uses.flush();
-  assert.is(uses.of('k1'), null);
+  assert.is(uses.of(k1), null);
 });
 
 lastUse.run();

@@ -10,8 +10,17 @@ import { someWorld } from '../support/world.ts';
 
 const test = suite('last use in the list of keys');
 
+/** Its users and keys under ids as they really are. */
+const withIds = (events: ReturnType<typeof someWorld>): ReturnType<typeof someWorld> =>
+  JSON.parse(
+    JSON.stringify(events).replace(
+      /\b([uk])(\d+)\b/g,
+      (_, kind, number) => `00000000-0000-700${kind === 'u' ? 0 : 1}-8000-${number.padStart(12, '0')}`,
+    ),
+  );
+
 test('is shown when it is written, is there after a rebuild, and is no difference to the log', async () => {
-  const { bed, core } = await bedWith(someWorld(80).filter(({ type }) => type !== 'UserErased'));
+  const { bed, core } = await bedWith(withIds(someWorld(80)).filter(({ type }) => type !== 'UserErased'));
   const table = sealedTable<UseRow>(bed.vault, 'last-use', core.boxes);
   const lastUse = createLastUse({
     table,
@@ -65,6 +74,7 @@ test('what is only in memory is written when the worker stops', async () => {
 test('what was used just before its owner was erased is neither kept nor shown', async () => {
   const { bed, core } = await bedWith([]);
   const table = sealedTable<UseRow>(bed.vault, 'last-use', core.boxes);
+  const [keyId, ownerId] = ['00000000-0000-7000-8000-000000000001', '00000000-0000-7000-8000-000000000002'];
   const shown: unknown[] = [];
   const lastUse = createLastUse({
     table,
@@ -72,13 +82,13 @@ test('what was used just before its owner was erased is neither kept nor shown',
     scheduler: hurriedScheduler(bed.clock),
     onWritten: async (uses) => void shown.push(...uses),
   });
-  await core.keys.ensure('u1');
-  lastUse.mark('k1', 'u1', bed.clock.now(), '192.0.2.9');
-  await core.keys.destroy('u1', '2027-01-01T00:00:00.000Z');
+  await core.keys.ensure(ownerId);
+  lastUse.mark(keyId, ownerId, bed.clock.now(), '192.0.2.9');
+  await core.keys.destroy(ownerId, '2027-01-01T00:00:00.000Z');
   assert.is(await lastUse.flush(), 0);
   assert.equal(shown, []);
-  assert.is(lastUse.of('k1'), null);
-  assert.is(await bed.vault.get('last-use', 'k1'), null);
+  assert.is(lastUse.of(keyId), null);
+  assert.is(await bed.vault.get('last-use', keyId), null);
 });
 
 test.run();
