@@ -99,7 +99,7 @@ export const eventReads = (connection: Connection, names: StreamNames, time: Tim
         readOnce(
           (client) => client.readStream(`$$${name}`, last),
           ({ data }) => {
-            cut = typeof data === 'object' && '$tb' in data;
+            cut = typeof data === 'object' && data !== null && '$tb' in data;
             return true;
           },
         ),

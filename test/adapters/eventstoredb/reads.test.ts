@@ -137,6 +137,23 @@ test('what is strange in a stream of ours is said, not read', async () => {
   assert.match(String(await failureOf(() => store.readStream(cut, 0, 10))), /missing/);
 });
 
+test('a stream without events of which something is said that is no cut is new', async () => {
+  const server = await serve();
+  const store = open(server);
+  for (const said of ['{}', 'null', '7', '"$tb"', 'no JSON']) {
+    const stream = newStream();
+    const metadata = {
+      id: randomUUID(),
+      type: 'remark',
+      contentType: 'application/json',
+      metadata: Buffer.from(''),
+    };
+    server.log.append(`$$${prefix}-${stream}`, 'any', [{ ...metadata, data: Buffer.from(said) }]);
+    assert.equal(await store.readStream(stream, 0, 10), { events: [], end: true }, said);
+    assert.ok((await store.append(stream, 'no-stream', events(1))).appended, said);
+  }
+});
+
 test('cut in the middle of pages, no page ends early', async () => {
   const server = await serve();
   const store = open(server);
