@@ -6,7 +6,7 @@ import type { Command, Outcome } from '../../../commands/command.ts';
 import { settingsCommands } from '../../../commands/installation/settings.ts';
 import { apiKeyCommands } from '../../../commands/keys/apiKeys.ts';
 import { importClaims } from '../../../commands/keys/importClaims.ts';
-import { keySecrets } from '../../../commands/keys/keySecrets.ts';
+import { keySecretKind, keySecrets } from '../../../commands/keys/keySecrets.ts';
 import { isRejection } from '../../../domain/decider.ts';
 import { instant, millis } from '../../../domain/instant.ts';
 import type { Json } from '../../../domain/json.ts';
@@ -192,6 +192,7 @@ const play = async (policies: readonly KeyPolicy[], steps: readonly KeyringStep[
   /** Of every key ever, and those that may be copied again. */
   const texts = new Map<string, string>();
   let kept = new Map<string, string>();
+  const recoverable = new Set<string>();
   const revocations = new Map<string, { readonly at: number; readonly note: string | null }>();
   const offAt: number[] = [];
   let prepared: Prepared = { policy: null, rights: null };
@@ -223,7 +224,10 @@ const play = async (policies: readonly KeyPolicy[], steps: readonly KeyringStep[
       if (done.keyId !== null && done.text !== null) {
         texts.set(done.keyId, done.text);
         if (command.type !== 'ImportKey') assert.match(done.text, formOf(policy));
-        if (policy.secret === 'recoverable' && command.type !== 'ImportKey') kept.set(done.keyId, done.text);
+        if (policy.secret === 'recoverable' && command.type !== 'ImportKey') {
+          kept.set(done.keyId, done.text);
+          recoverable.add(done.keyId);
+        }
       }
     }
 
@@ -277,6 +281,8 @@ const play = async (policies: readonly KeyPolicy[], steps: readonly KeyringStep[
       text: refusedCopy === null ? kept.get(keyId) : null,
     });
   }
+  const texted = await bed.vault.find(keySecretKind, {}, { after: null, limit: 1000 });
+  for (const { id } of texted) assert.ok(recoverable.has(id), 'the text of a key that is shown once is kept');
 };
 
 const policies = fc.array(keyPolicy, { minLength: 1, maxLength: 3 });
