@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { problem } from './problem.ts';
 import { type ProblemCode, statusOfCode } from './statusOfCode.ts';
 
@@ -66,23 +67,23 @@ const errorText = (code: ProblemCode, requestId: string): string => {
 };
 
 /**
- * For the server's `clientError`: what is no request still gets its problem, then the connection ends. What was asked
- * before on the connection is answered first, so that nobody takes the problem for the answer to something else.
+ * What was asked before on the connection is answered first, so that nobody takes the problem for the answer to
+ * something else; then comes the problem, and the end.
  */
+const endInTurn = (socket: RawSocket, code: ProblemCode, newRequestId: () => string): void => {
+  if (!socket.writable) return;
+  const due = socket._httpMessage ?? null;
+  // A request that broke off gets the problem for its answer, unless it was answered before its end.
+  const broken = socket.parser?.incoming?.complete === false;
+  if (due === null) socket.end(broken ? undefined : errorText(code, newRequestId()));
+  else if (!due.req.complete && !due.headersSent) socket.end(errorText(code, newRequestId()));
+  else due.once('close', () => endInTurn(socket, code, newRequestId));
+};
+
+/** For the server's `clientError`: what is no request still gets its problem, in its turn, then the connection ends. */
 export const clientErrorAnswer = (newRequestId: () => string) => {
   // Every byte that comes after the first wrong one is an error once more.
   const ending = new WeakSet<RawSocket>();
-
-  const endInTurn = (socket: RawSocket, code: ProblemCode): void => {
-    if (!socket.writable) return;
-    const due = socket._httpMessage ?? null;
-    // A request that broke off gets the problem for its answer, unless it was answered before its end.
-    const broken = socket.parser?.incoming?.complete === false;
-    if (due === null) socket.end(broken ? undefined : errorText(code, newRequestId()));
-    else if (!due.req.complete && !due.headersSent) socket.end(errorText(code, newRequestId()));
-    else due.once('close', () => endInTurn(socket, code));
-  };
-
   return (error: NodeJS.ErrnoException, socket: RawSocket): void => {
     if (error.code === 'ECONNRESET' || !socket.writable) {
       socket.destroy();
@@ -90,9 +91,20 @@ export const clientErrorAnswer = (newRequestId: () => string) => {
     }
     if (ending.has(socket)) return;
     ending.add(socket);
-    endInTurn(socket, codeOf(error));
+    endInTurn(socket, codeOf(error), newRequestId);
   };
 };
+
+/** For the server's `connect`: this is no proxy. Without it Node ends the connection at once, whatever is due on it. */
+export const connectAnswer =
+  (newRequestId: () => string) =>
+  (_request: IncomingMessage, socket: Duplex): void => {
+    // From here on Node looks after it no more.
+    socket.on('error', () => socket.destroy());
+    socket.on('timeout', () => socket.destroy());
+    socket.resume();
+    endInTurn(socket, 'malformed-request', newRequestId);
+  };
 
 const reasons: { readonly [C in ProblemCode]?: string } = {
   'request-timeout': 'Request Timeout',

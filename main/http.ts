@@ -15,7 +15,7 @@ import { createCounter } from '../api/metrics.ts';
 import { problem, sendProblem } from '../api/problem.ts';
 import { healthRoutes } from '../api/resources/health.ts';
 import { allRoutes } from '../api/routes.ts';
-import { clientErrorAnswer, endStalled, hasOneHost, serverLimits } from '../api/serverLimits.ts';
+import { clientErrorAnswer, connectAnswer, endStalled, hasOneHost, serverLimits } from '../api/serverLimits.ts';
 import type { PasswordHasher } from '../commands/environment.ts';
 import { Failure } from '../commands/failure.ts';
 import { toHex } from '../commands/sealing/encoding.ts';
@@ -184,6 +184,7 @@ export const wireHttp = (
   const server = createServer(serverLimits, answer);
   endStalled(server);
   server.on('clientError', clientErrorAnswer(newRequestId));
+  server.on('connect', connectAnswer(newRequestId));
   // Whatever a client expects beside "go on": it gets the answer to its request, as RFC 9110 permits.
   server.on('checkExpectation', answer);
   return { server, endStreams: plane.close, settled: background.settled };

@@ -80,6 +80,17 @@ pipelining(
 );
 
 pipelining(
+  'a tunnel is no request of ours, and none is opened',
+  withKey(async (rig) => {
+    const tunnel = Buffer.from('CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n');
+    assert.equal(await allAnswers(rig, tunnel), [malformed]);
+    const sent = [ask(late), ask(good), tunnel, ask(good), nonsense];
+    assert.equal(await allAnswers(rig, Buffer.concat(sent)), ['503 not-caught-up', '200 valid', malformed]);
+    assert.equal(await allAnswers(rig, ...sent), ['503 not-caught-up', '200 valid', malformed]);
+  }),
+);
+
+pipelining(
   'a request that breaks off in its body has the problem for its answer',
   withKey(async (rig) => {
     const head = [

@@ -9,7 +9,7 @@ import { nodeCryptography } from '../../../adapters/node/crypto.ts';
 import { nodeSignatures } from '../../../adapters/node/ed25519.ts';
 import { createAnswerCounts } from '../../../api/dataPlane/answerCounts.ts';
 import { createDataPlane } from '../../../api/dataPlane.ts';
-import { clientErrorAnswer, serverLimits } from '../../../api/serverLimits.ts';
+import { clientErrorAnswer, connectAnswer, serverLimits } from '../../../api/serverLimits.ts';
 import type { EventStore } from '../../../commands/ports/eventStore.ts';
 import { createBoxes } from '../../../commands/sealing/boxes.ts';
 import { personKeys } from '../../../commands/sealing/personKeys.ts';
@@ -118,6 +118,7 @@ export const arrange = async (
     if (!plane.handle(request, response)) response.writeHead(404).end('express');
   });
   server.on('clientError', clientErrorAnswer(newRequestId));
+  server.on('connect', connectAnswer(newRequestId));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
 
