@@ -63,6 +63,21 @@ const arrange = () => {
 
 const s = suite('the recorder of receipts');
 
+s('puts down what hundreds of processes confirmed at once as several events, in the order of their times', async () => {
+  const { time, recorded, confirm, end } = arrange();
+  const at = (n: number) => new Date(Date.UTC(2027, 0, 1) + n).toISOString();
+  for (let n = 0; n < 1_201; n += 1) await confirm(`service ${n}`, '15', [{ position: '15', at: at((n * 7) % 1_201) }]);
+  await time.advance(2_000);
+  await time.settle();
+  await end();
+  assert.equal(
+    recorded.map(({ items }) => items.length),
+    [500, 500, 201],
+  );
+  const times = recorded.flatMap(({ items }) => items.map((item) => item.at));
+  assert.equal(times, [...times].sort());
+});
+
 s('puts down every confirmation, also those between two looks, and is quiet where there is none', async () => {
   const { time, recorded, confirm, receipt, at, end } = arrange();
   await time.settle();
