@@ -76,14 +76,28 @@ const areScopes = (scopes: unknown): boolean => {
 };
 
 /** @throws TypeError where one is no scope: whoever asks for it would never be let in, or always */
-export const checkScopes = (scopes: readonly string[] | undefined): void => {
+const checkScopes = (scopes: readonly string[] | undefined): void => {
   if (scopes !== undefined && !areScopes(scopes))
     throw new TypeError(`scopes are a list of application:action, ${mostScopes} at most`);
 };
 
-/** Needs that stay what they are, whatever becomes of the list. @throws TypeError where one is no scope */
-const fixed = ({ scopes }: Needs): Needs => {
-  checkScopes(scopes);
+const isNameOfQuestion = (name: string) => name === 'scopes' || name === 'ip' || name === 'userAgent';
+
+/**
+ * @throws TypeError where one is no scope, or something is asked that is not known here: scopes under another name, or
+ * without one, would be scopes that nobody needs
+ */
+export const checkQuestion = (question: Question): void => {
+  let isKnown = typeof question === 'object' && question !== null && !Array.isArray(question);
+  for (const name in question) isKnown &&= isNameOfQuestion(name) || !Object.hasOwn(question, name);
+  if (!isKnown) throw new TypeError('what is asked for is { scopes: [...] }, with ip and userAgent beside them');
+  checkScopes(question.scopes);
+};
+
+/** Needs that stay what they are, whatever becomes of the list. @throws TypeError where they are none */
+const fixed = (needs: Needs): Needs => {
+  checkQuestion(needs);
+  const { scopes } = needs;
   return scopes === undefined ? {} : { scopes: [...scopes] };
 };
 
@@ -99,7 +113,7 @@ const refuse = (response: GuardedResponse, { status, headers, problem }: Refusal
 
 /**
  * For Express, and any other that calls `(request, response, next)`: what is not let through is answered here.
- * @throws TypeError where a scope is none
+ * @throws TypeError where a scope is none, or something else is needed
  */
 export const expressGuard = (verify: Verify, given: Needs): Middleware => {
   const needs = fixed(given);
@@ -121,11 +135,12 @@ export const expressGuard = (verify: Verify, given: Needs): Middleware => {
 export const fetchGuard = async (
   verify: Verify,
   { headers }: Pick<Request, 'headers'>,
-  needs: Needs & { readonly ip?: string | undefined },
+  given: Needs & { readonly ip?: string | undefined },
 ): Promise<ValidKey | Response> => {
+  const needs = fixed(given);
   const key = keyIn(headers.get('authorization'), headers.get('x-api-key'));
-  const from = { ip: needs.ip, userAgent: headers.get('user-agent') ?? undefined };
-  const decided = await decide(verify, key, fixed(needs), from);
+  const from = { ip: given.ip, userAgent: headers.get('user-agent') ?? undefined };
+  const decided = await decide(verify, key, needs, from);
   if (!isRefusal(decided)) return decided;
   return new Response(JSON.stringify(decided.problem), { status: decided.status, headers: decided.headers });
 };

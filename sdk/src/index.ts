@@ -1,7 +1,7 @@
 import { createHash, hash } from 'node:crypto';
 import { createCore } from './core/core.ts';
 import { VerifierUnavailable } from './errors.ts';
-import { checkScopes, expressGuard, fetchGuard } from './guard.ts';
+import { checkQuestion, expressGuard, fetchGuard } from './guard.ts';
 import { defaultInstance } from './instance.ts';
 import { createCall } from './transport/http.ts';
 import { createNatsFollow } from './transport/nats.ts';
@@ -107,7 +107,7 @@ export const createVerifier = (options: VerifierOptions): Verifier => {
     },
     verify: (key, question) => {
       try {
-        if (question?.scopes !== undefined) checkScopes(question.scopes);
+        if (question != null) checkQuestion(question);
       } catch (error) {
         return Promise.reject(error);
       }

@@ -236,6 +236,26 @@ embedded('scopes that are none: a rejection, before anything is asked', async ({
     const handled = verifier.handle(new Request('http://here/'), { scopes: scopes as never });
     assert.instance(await handled.catch((thrown: unknown) => thrown), TypeError);
   }
+  // What was meant as scopes and is not called so would let every key in.
+  for (const needs of [
+    'reports:read',
+    ['reports:read'],
+    [],
+    { scope: 'reports:read' },
+    { scopes: [], scope: 'a:b' },
+    7,
+  ]) {
+    const what = JSON.stringify(needs);
+    const asked = verifier.verify(aKey, needs as never);
+    assert.instance(await asked.catch((thrown: unknown) => thrown), TypeError, what);
+    assert.throws(
+      () => verifier.express(needs as never),
+      (thrown: unknown) => thrown instanceof TypeError,
+      what,
+    );
+    const handled = verifier.handle(new Request('http://here/'), needs as never);
+    assert.instance(await handled.catch((thrown: unknown) => thrown), TypeError, what);
+  }
   assert.ok(!server.seen.some(({ call }) => call === 'POST /v1/verify'));
   assert.ok((await verifier.verify(aKey, null as never)).valid);
   assert.throws(() => verifier.on('nonsense' as 'state', () => {}), /events/);
