@@ -14,7 +14,7 @@ export type BytesTable = {
   readonly bytes: () => Uint8Array;
   /** The same, with whatever room there is behind them: nothing is made to tell it. */
   readonly buffer: () => Uint8Array;
-  /** Takes over the keys of `rows` rows at once. */
+  /** Takes over the keys of `rows` rows at once, and the bytes themselves where they are a buffer of their own. */
   readonly load: (bytes: Uint8Array, rows: number) => void;
 };
 
@@ -78,8 +78,11 @@ export const createBytesTable = (width: number, capacity = 64): BytesTable => {
     bytes: () => keys.subarray(0, size * width),
     buffer: () => keys,
     load: (bytes, rows) => {
-      keys = new Uint8Array(Math.max(64, rows) * width);
-      keys.set(bytes.subarray(0, rows * width));
+      if (rows >= 64 && bytes.length === rows * width && isWholeBuffer(bytes)) keys = new Uint8Array(bytes.buffer);
+      else {
+        keys = new Uint8Array(Math.max(64, rows) * width);
+        keys.set(bytes.subarray(0, rows * width));
+      }
       words = new Int32Array(keys.buffer);
       size = rows;
       rebuild();
@@ -93,6 +96,10 @@ const slotsFor = (rows: number) => {
   while (slots < rows * 2) slots *= 2;
   return slots;
 };
+
+/** Nothing else lies in its memory: whoever loads a million rows need not have them twice. */
+export const isWholeBuffer = (bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> =>
+  bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength;
 
 // All words take part: the first bytes of an id are a time, and equal for ids made together.
 const mixed = (words: Int32Array, first: number, count: number) => {

@@ -1,3 +1,5 @@
+import { isWholeBuffer } from './bytesTable.ts';
+
 type Numbers = Uint8Array | Int32Array | Float64Array;
 
 /** One number per row; it grows by doubling. Rows never set read as 0. */
@@ -6,11 +8,13 @@ export type Column<A extends Numbers = Numbers> = {
   readonly set: (row: number, value: number) => void;
   /** A copy of the first `rows` rows. */
   readonly copy: (rows: number) => A;
-  /** Takes over a copy, given as its bytes. @throws where they are not of that many rows */
+  /** Takes over a copy, given as its bytes, which are this column's from then on. @throws where they are not of that many rows */
   readonly load: (bytes: Uint8Array, rows: number) => void;
 };
 
-export const createColumn = <A extends Numbers>(make: new (length: number) => A): Column<A> => {
+type Make<A> = { new (length: number): A; new (buffer: ArrayBuffer): A; readonly BYTES_PER_ELEMENT: number };
+
+export const createColumn = <A extends Numbers>(make: Make<A>): Column<A> => {
   let values = new make(64);
 
   const reserve = (rows: number) => {
@@ -34,9 +38,12 @@ export const createColumn = <A extends Numbers>(make: new (length: number) => A)
       return copied;
     },
     load: (bytes, rows) => {
-      values = new make(Math.max(64, rows));
-      if (bytes.length !== rows * values.BYTES_PER_ELEMENT) throw new Error('a column of another length than its rows');
-      new Uint8Array(values.buffer).set(bytes);
+      if (bytes.length !== rows * make.BYTES_PER_ELEMENT) throw new Error('a column of another length than its rows');
+      if (rows >= 64 && isWholeBuffer(bytes)) values = new make(bytes.buffer);
+      else {
+        values = new make(Math.max(64, rows));
+        new Uint8Array(values.buffer).set(bytes);
+      }
     },
   };
 };
