@@ -9,6 +9,7 @@ import { queryOf, revocations } from './dataPlane/revocations.ts';
 import { signingKeys } from './dataPlane/signingKeys.ts';
 import { reportUsage } from './dataPlane/usage.ts';
 import { verify } from './dataPlane/verify.ts';
+import { plainAddress } from './plainAddress.ts';
 import { Refusal } from './refusal.ts';
 
 /** What a service calls at request speed, on the bare server. */
@@ -24,6 +25,11 @@ const get = ['GET'];
 const getOrHead = ['GET', 'HEAD'];
 const getHeadOrPost = ['GET', 'HEAD', 'POST'];
 
+/** A request may name the whole address of what it asks for: RFC 9112, section 3.2.2. */
+const origin = /^https?:\/\/[^/]*/i;
+
+const anybody = (_: IncomingMessage) => true;
+
 type Handler = (plane: DataPlane, exchange: Exchange) => void | Promise<void>;
 
 /** A call that takes a body and no parameters: one that it does not know is refused, as everywhere. */
@@ -36,17 +42,25 @@ const withoutParameters =
   };
 
 export const createDataPlane = (parts: DataPlaneParts): DataPlaneHandler => {
-  const plane: DataPlane = { ...parts, knownTokens: createKnownTokens() };
+  const plane: DataPlane = {
+    ...parts,
+    markUse: (keyId, ownerId, at, ip) => parts.markUse(keyId, ownerId, at, ip && plainAddress(ip)),
+    knownTokens: createKnownTokens(),
+  };
   const closing = new AbortController();
 
   const stream: Handler = (_, exchange) => revocationStream(plane, exchange, closing.signal);
 
+  /** No token guards this: to everybody but the proxies it is not here, whatever they ask. */
+  const isProxy = ({ socket }: IncomingMessage) => plane.isProxy(socket.remoteAddress);
+
   /** What waits for nothing counts its own answers; of the others it is told that they were given. */
-  const call = (name: string, methods: readonly string[], handler: Handler) => {
+  const call = (name: string, methods: readonly string[], handler: Handler, isFor = anybody) => {
     const answered = plane.answers.ofCall(name);
     return (request: IncomingMessage, response: ServerResponse): true => {
       const exchange: Exchange = { request, response, requestId: plane.newRequestId(), answered };
       try {
+        if (!isFor(request)) throw new Refusal('not-found');
         if (!methods.includes(request.method ?? ''))
           throw new Refusal('method-not-allowed', { headers: { Allow: methods.join(', ') } });
         handler(plane, exchange)?.then(
@@ -64,7 +78,7 @@ export const createDataPlane = (parts: DataPlaneParts): DataPlaneHandler => {
   const calls: { readonly [path: string]: ReturnType<typeof call> } = {
     '/v1/verify': call('verify', post, withoutParameters(verify)),
     '/v1/introspect': call('introspect', post, withoutParameters(introspect)),
-    '/v1/forward-auth': call('forward-auth', getHeadOrPost, forwardAuth),
+    '/v1/forward-auth': call('forward-auth', getHeadOrPost, forwardAuth, isProxy),
     '/v1/usage': call('usage', post, withoutParameters(reportUsage)),
     '/v1/revocations': call('revocations', getOrHead, revocations),
     '/v1/revocations/stream': call('revocations-stream', get, stream),
@@ -77,7 +91,8 @@ export const createDataPlane = (parts: DataPlaneParts): DataPlaneHandler => {
       const url = request.url ?? '';
       if (url === '/v1/verify') return verifyAlone(request, response);
       const query = url.indexOf('?');
-      const path = query < 0 ? url : url.slice(0, query);
+      const target = query < 0 ? url : url.slice(0, query);
+      const path = target.startsWith('/') ? target : target.replace(origin, '');
       return Object.hasOwn(calls, path) && calls[path]!(request, response);
     },
     close: () => closing.abort(),

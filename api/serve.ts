@@ -6,6 +6,7 @@ import type { Actor } from '../domain/event.ts';
 import type { Instant } from '../domain/instant.ts';
 import { authenticate, type Credentials, cookieOf, unauthenticated } from './authenticate.ts';
 import { isCrossSite } from './crossSite.ts';
+import { plainAddress } from './plainAddress.ts';
 import { nobody, type Principal } from './principal.ts';
 import { parsed, Refusal } from './refusal.ts';
 import { type ReadBody, readBody, readBytes, readJson } from './requestBody.ts';
@@ -103,11 +104,13 @@ const paramsOf = (schema: z.ZodObject | undefined, params: unknown) => {
   return result.data;
 };
 
+const addressOf = ({ ip }: ExpressRequest): string | null => (ip === undefined ? null : plainAddress(ip));
+
 /** Who asks, as is known now, if they may. @throws Refusal, Failure */
 const admitted = async (route: Route, request: ExpressRequest, { credentials }: Serving): Promise<Principal> => {
   const caller = route.ignoresCredentials
     ? nobody
-    : await authenticate(request.headers, request.ip ?? null, credentials);
+    : await authenticate(request.headers, addressOf(request), credentials);
   admit(caller, route.access, route.beforePasswordChange === true);
   return caller;
 };
@@ -147,7 +150,7 @@ export const serve = async (route: Route, request: ExpressRequest, requestId: st
   // A body may come as slowly as its sender likes: who they were when they began counts for nothing once it is there.
   const waited = route.method !== 'GET' || minPosition !== null;
   const caller = waited && first.kind !== 'nobody' ? await admitted(route, request, serving) : first;
-  const ip = request.ip ?? null;
+  const ip = addressOf(request);
   const userAgent = header(request, 'user-agent')?.slice(0, 512) ?? null;
   const idempotency = route.notIdempotent || route.method === 'GET' ? null : idempotencyOf(request, body);
   const ifMatch = route.method === 'PATCH' || route.method === 'PUT' ? ifMatchOf(request) : null;

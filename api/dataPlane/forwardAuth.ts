@@ -43,8 +43,6 @@ const clientOf = (headers: IncomingHttpHeaders): string | null => {
  * 204 says yes. All three headers are always set, so that a proxy which copies them leaves none of the client's own.
  */
 export const forwardAuth = (plane: DataPlane, { request, response, requestId, answered }: Exchange): void => {
-  // No token guards this: to everybody but the proxies it is not here.
-  if (!plane.isProxy(request.socket.remoteAddress)) throw new Refusal('not-found');
   const scopes = scopesAsked(request.url ?? '');
   const key = credentialOf(request.headers);
   if (key === null) throw new Refusal('unauthenticated', { detail: 'Send a key.' });

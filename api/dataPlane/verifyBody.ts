@@ -15,7 +15,9 @@ const mostScopes = 100;
 const longestUserAgent = 1024;
 const scopePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}:[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 export const positionPattern = /^[0-9a-z]{1,64}$/;
-const ipPattern = new RegExp(`${z.regexes.ipv4.source}|${z.regexes.ipv6.source}`);
+const ipv4 = z.regexes.ipv4.source;
+// Sockets that take both kinds name the older one in the newer one's way.
+const ipPattern = new RegExp(`${ipv4}|${z.regexes.ipv6.source}|${ipv4.replace('^', '^::[fF]{4}:')}`);
 
 /** A position of the log, as answers and messages carry it. */
 export const position = z.string().regex(positionPattern, 'Not a position of this service');

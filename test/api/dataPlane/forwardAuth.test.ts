@@ -30,6 +30,8 @@ forward(
     });
     assert.is(header.status, 204);
     assert.is(rig.uses.at(-1)!.ip, '198.51.100.7', 'the address that the proxy saw, not one that the client gave');
+    await rig.call('/v1/forward-auth', withKey(1, { headers: { 'x-forwarded-for': '::ffff:198.51.100.8' } }));
+    assert.is(rig.uses.at(-1)!.ip, '198.51.100.8', 'as a socket for both kinds of addresses names it');
   }),
 );
 
@@ -81,6 +83,9 @@ forward('is not there for whoever is no proxy of ours', async () => {
     const answer = await rig.call('/v1/forward-auth', withKey(1, { headers: { 'x-forwarded-for': '10.0.0.1' } }));
     assert.is(answer.status, 404);
     assert.is(answer.body.code, 'not-found');
+    // Nor does a method that it would not take say that it is.
+    const other = await rig.call('/v1/forward-auth', withKey(1, { method: 'PUT' }));
+    assert.equal([other.status, other.headers.get('allow')], [404, null]);
     assert.equal(rig.uses, []);
   } finally {
     await rig.close();

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { created, epoch, keyId, onKey, onServices, onUser, tokenId, userId } from '../../projections/logs.ts';
 import { eventually } from '../../support/eventually.ts';
 import { createGate, type Fault, withFaults } from '../../support/faultyEventStore.ts';
+import { bytesOf, openConnection } from '../../support/rawHttp.ts';
 import { suite } from '../../support/suite.ts';
 import { arrange, hashOf, keyText, serviceToken, tokenText, withRig, withText } from './rig.ts';
 
@@ -35,6 +36,14 @@ verify(
     assert.match(answer.headers.get('content-type')!, /^application\/json/);
     assert.is(answer.headers.get('keyledger-request-id'), 'request-1');
     assert.equal(rig.uses, [{ keyId: keyId(1), ownerId: userId(1), at: rig.time.now(), ip: '192.0.2.7' }]);
+    for (const [ip, known] of [
+      ['::ffff:192.0.2.8', '192.0.2.8'],
+      ['::FFFF:192.0.2.9', '192.0.2.9'],
+      ['2001:db8::1', '2001:db8::1'],
+    ]) {
+      assert.is((await rig.verify({ key: keyText(1), ip })).status, 200, ip);
+      assert.is(rig.uses.at(-1)!.ip, known);
+    }
   }),
 );
 
@@ -260,6 +269,30 @@ verify(
     assert.is((await rig.call('/v1/verify?x=1', { body })).status, 400, 'parameters that nobody knows are refused');
     assert.is((await rig.call('/v1/verify/', { body })).text, 'express');
     assert.equal(rig.unexpected, []);
+  }),
+);
+
+verify(
+  'takes the whole address of the call for its path, as every server must',
+  withRig(async (rig) => {
+    await rig.append(key(1));
+    await rig.time.settle();
+    for (const [path, told] of [
+      ['http://localhost/v1/verify', '200 valid'],
+      ['HTTPS://keys.example.com:8443/v1/verify', '200 valid'],
+      ['http://localhost/v1/verify?x=1', '400 validation-failed'],
+    ] as const) {
+      const connection = openConnection({ url: `http://127.0.0.1:${rig.port}` });
+      const headers = [
+        ['Authorization', `Bearer ${tokenText(1)}`],
+        ['Content-Type', 'application/json'],
+        ['Connection', 'close'],
+      ] as const;
+      connection.send(bytesOf({ method: 'POST', path, headers, body: JSON.stringify({ key: keyText(1) }) }));
+      await connection.ended;
+      const answers = connection.rest().map(({ status, text }) => `${status} ${JSON.parse(text).code}`);
+      assert.equal(answers, [told], path);
+    }
   }),
 );
 
