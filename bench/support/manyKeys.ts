@@ -40,10 +40,17 @@ export const writeManyKeys = async (
   data: string,
   many: ManyKeys,
 ): Promise<{ readonly token: string; readonly keys: readonly MadeKey[]; readonly events: number }> => {
-  const server = await startOn(data);
-  const { token } = await prepareService(server);
-  await server.stop();
+  const token = await begin(data);
   return { token, ...(await append(data, many)) };
+};
+
+const begin = async (data: string): Promise<string> => {
+  const server = await startOn(data);
+  try {
+    return (await prepareService(server)).token;
+  } finally {
+    await server.stop();
+  }
 };
 
 const ownersAtOnce = 512;
