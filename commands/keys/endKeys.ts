@@ -10,6 +10,7 @@ import { settings } from '../../domain/settings.ts';
 import type { Command, Run } from '../command.ts';
 import { cutToFit, envelopeBytes, textBytes } from '../handling/appendSize.ts';
 import { ownerFacts } from './ownerFacts.ts';
+import { together } from './together.ts';
 
 /** What one revocation takes at most: the note stands in the event and as its reason. */
 const revocationBytes = (note: string): number => envelopeBytes + 2 * textBytes(note);
@@ -80,7 +81,7 @@ const reportLeak: Command<ReportLeakInput, ReportLeakAnswer> = {
     const outcomes = new Map<KeyId, Outcome>();
     const owners = [...byOwner(found)];
     for (let from = 0; from < owners.length; from += ownersAtOnce)
-      await Promise.all(
+      await together(
         owners
           .slice(from, from + ownersAtOnce)
           .map(([ownerId, keyIds]) => revokeLeaked(run, ownerId, keyIds, source, outcomes)),

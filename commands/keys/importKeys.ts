@@ -11,6 +11,7 @@ import type { Command, Run } from '../command.ts';
 import { cutToFit, envelopeBytes, textBytes } from '../handling/appendSize.ts';
 import type { ImportClaims } from './importClaims.ts';
 import { type OwnerFacts, ownerFacts } from './ownerFacts.ts';
+import { together } from './together.ts';
 
 export type KeyToImport = {
   readonly ownerId: UserId;
@@ -74,7 +75,7 @@ const importChunk = async (
 ): Promise<readonly ImportResult[]> => {
   const { ownerId, n: first } = chunk[0]!;
   const { at } = run.request;
-  const claimed = await Promise.all(chunk.map((item) => claims.claim(item.sha256, keyIdOf(run, item), ownerId, at)));
+  const claimed = await together(chunk.map((item) => claims.claim(item.sha256, keyIdOf(run, item), ownerId, at)));
   let policyRevision: number | null = null;
   const decided = async (state: Keyring) => {
     const known = await ownerFacts(run, ownerId);
@@ -102,7 +103,7 @@ const importChunk = async (
   const events = isRejection(step) ? [] : step.events;
   const made = new Set(events.flatMap((event) => (event.type === 'ApiKeyImported' ? [event.data.keyId] : [])));
   if (!isRejection(step)) codes ??= (await decided(step.state)).codes;
-  return Promise.all(
+  return together(
     chunk.map(async (item, i): Promise<ImportResult> => {
       const id = keyIdOf(run, item);
       if (made.has(id)) return { status: 'imported', id, code: null };
@@ -133,7 +134,7 @@ export const importKeysCommand = (claims: ImportClaims): Command<ImportKeysInput
     };
     const owners = [...byOwner.values()];
     for (let from = 0; from < owners.length; from += ownersAtOnce)
-      await Promise.all(owners.slice(from, from + ownersAtOnce).map(importOwned));
+      await together(owners.slice(from, from + ownersAtOnce).map(importOwned));
     return { result: { results } };
   },
 });
