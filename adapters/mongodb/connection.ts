@@ -34,7 +34,11 @@ const limits = {
   socketTimeoutMS: 30_000,
 } as const;
 
-/** The driver tries everything twice, each time for as long as a socket may be silent: nobody waits that long for an answer. */
+/**
+ * The driver tries everything twice, each time for as long as a socket may be silent: nobody waits that long for an answer.
+ * What was given up may still be done, as with every error whose outcome is open. It does no harm because each write is
+ * bound to a version, or to an id that nobody uses for anything else, or says what is as good later.
+ */
 const soonMs = 4_000;
 
 /**

@@ -60,8 +60,9 @@ const unusedMs = 20_000;
 const crypto = nodeCryptography();
 
 /**
- * Three processes with the real commands over stores that fail or lose their answers, processes that die at any moment
- * and are started again, and impatient clients that ask another one. Everything follows from the seed.
+ * Three processes with the real commands over stores that fail, lose their answers or do what they were asked when nobody
+ * waits for it any more, processes that die at any moment and are started again, and impatient clients that ask another
+ * one. Everything follows from the seed.
  * @param faulty how likely a call of a store fails, 0..1
  */
 export const simulate = async (seed: number, faulty: number, turns: number) => {
@@ -71,6 +72,13 @@ export const simulate = async (seed: number, faulty: number, turns: number) => {
   const bed = createBed({ folds: { snapshotEvery: 5, pageSize: 4 } });
   const scheduler = orderlyScheduler(bed.clock);
   let calm = true;
+  /** Calls whose callers were told that they failed, and that are done later. */
+  const givenUp: (() => Promise<unknown>)[] = [];
+  /** What comes of it nobody hears. */
+  const doLate = () =>
+    givenUp
+      .splice(below(givenUp.length), 1)[0]?.()
+      .catch(() => {});
   /** As services reported it, who are always heard. */
   const used = new Map<KeyId, Instant>();
 
@@ -79,7 +87,7 @@ export const simulate = async (seed: number, faulty: number, turns: number) => {
     const fault = (): Fault | undefined => {
       if (life.over) return 'fail';
       if (calm || chance() >= faulty) return undefined;
-      return chance() < 0.5 ? 'fail' : 'lost';
+      return one(['fail', 'lost', { late: (call) => void givenUp.push(call) }]);
     };
     const store = withFaults(bed.store, { append: fault, read: () => (fault() ? 'fail' : undefined) });
     const vault = vaultWithFaults(bed.vault, fault);
@@ -293,6 +301,7 @@ export const simulate = async (seed: number, faulty: number, turns: number) => {
   };
 
   const shake = async (): Promise<void> => {
+    while (givenUp.length > 0 && chance() < 0.3) await doLate();
     if (chance() < 0.2) bed.clock.advance(below(40_000));
     if (chance() < 0.15) {
       const n = below(processes.length);
@@ -324,6 +333,7 @@ export const simulate = async (seed: number, faulty: number, turns: number) => {
   for (turn = 1; turn <= turns; turn += 1)
     await Promise.all([shake(), ...Array.from({ length: 1 + below(4) }, () => act())]);
   calm = true;
+  while (givenUp.length > 0) await doLate();
 
   return { ...bed, told, used, last: start() };
 };

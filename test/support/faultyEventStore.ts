@@ -9,7 +9,9 @@ export type Fault =
   | 'fail'
   | 'lost'
   | { readonly before: () => Promise<unknown> }
-  | { readonly after: () => Promise<unknown> };
+  | { readonly after: () => Promise<unknown> }
+  /** It fails, and is done all the same, whenever whoever gets it does it: a call that was given up. */
+  | { readonly late: (call: () => Promise<unknown>) => void };
 
 type Reads = 'readStream' | 'readAll' | 'readAt';
 
@@ -85,6 +87,10 @@ export const createGate = () => {
 /** One call with its fault. */
 export const suffer = async <Result>(fault: Fault | undefined, call: () => Promise<Result>): Promise<Result> => {
   if (fault === 'fail') throw new Failure('store-unavailable', 'failed as planned');
+  if (typeof fault === 'object' && 'late' in fault) {
+    fault.late(call);
+    throw new Failure('store-unavailable', 'given up as planned');
+  }
   if (typeof fault === 'object' && 'before' in fault) await fault.before();
   const result = await call();
   if (fault === 'lost') throw new Failure('store-unavailable', 'answer lost as planned');
