@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import { instant } from '../../domain/instant.ts';
 import type { FeedItem } from '../../projections/feed/feed.ts';
 import type { Proof, ProvenIndex } from '../../projections/provenIndex.ts';
@@ -35,22 +34,6 @@ const heartbeatFrame = (reader: ProvenIndex, provenAt: number) => {
   return `event: heartbeat\ndata: ${JSON.stringify(heartbeat)}\n\n`;
 };
 
-/** Writes, and waits for room where there is none. @returns whether the receiver kept up */
-const write = async (plane: DataPlane, response: ServerResponse, text: string): Promise<boolean> => {
-  if (response.write(text)) return true;
-  const drained = new AbortController();
-  const end = () => drained.abort();
-  response.once('drain', end);
-  response.once('close', end);
-  try {
-    await plane.scheduler.sleep(drainMs, drained.signal);
-    return drained.signal.aborted && !response.destroyed;
-  } finally {
-    response.off('drain', end);
-    response.off('close', end);
-  }
-};
-
 /** GET /v1/revocations/stream: the feed as server-sent events, until its receiver, its token or this process ends. */
 export const revocationStream = async (plane: DataPlane, exchange: Exchange, closing: AbortSignal): Promise<void> => {
   const { reader, clock, scheduler } = plane;
@@ -73,16 +56,43 @@ export const revocationStream = async (plane: DataPlane, exchange: Exchange, clo
     wake();
   };
 
+  /** Ended, as far as this process knows, however old that knowledge is. */
+  const tokenEnded = () => reader.proven(Number.POSITIVE_INFINITY)?.token(hash, clock.now()) === null;
+
+  const isOver = () => response.destroyed || closing.aborted || reader.halted() !== null || tokenEnded();
+
+  /** Writes, and waits for room where there is none. @returns whether the receiver kept up */
+  const write = async (text: string): Promise<boolean> => {
+    if (response.write(text)) return true;
+    const drained = new AbortController();
+    const end = () => drained.abort();
+    response.once('drain', end);
+    response.once('close', end);
+    const until = clock.monotonic() + drainMs;
+    try {
+      // Meanwhile its right to hear anything may end.
+      for (let left = drainMs; left > 0 && !drained.signal.aborted && !isOver(); left = until - clock.monotonic())
+        await scheduler.sleep(Math.min(left, heartbeatMs), drained.signal);
+      return drained.signal.aborted && !response.destroyed;
+    } finally {
+      response.off('drain', end);
+      response.off('close', end);
+    }
+  };
+
   const beatIsDue = () => clock.monotonic() - lastBeat >= heartbeatMs;
 
   const isCaughtUp = () => reader.feed().firstAfter(after) === reader.feed().length();
 
-  /** Everything up to the log's end as this process has read it. @returns false where the receiver did not keep up */
+  /**
+   * Everything up to the log's end as this process has read it, or as far as the receiver may still hear it.
+   * @returns false where the receiver did not keep up
+   */
   const catchUp = async (): Promise<boolean> => {
-    while (!isCaughtUp()) {
+    while (!isCaughtUp() && !isOver()) {
       const items = await reader.feedPage(after, itemsAtOnce);
       const epoch = reader.feed().epoch()!;
-      if (!(await write(plane, response, items.map((item) => messageFrame(epoch, item)).join('')))) return false;
+      if (!(await write(items.map((item) => messageFrame(epoch, item)).join('')))) return false;
       after = items.at(-1)!.message.position;
     }
     return true;
@@ -98,11 +108,8 @@ export const revocationStream = async (plane: DataPlane, exchange: Exchange, clo
     }
     lastBeat = clock.monotonic();
     lastProof = proof;
-    return write(plane, response, heartbeatFrame(reader, proof.wall));
+    return write(heartbeatFrame(reader, proof.wall));
   };
-
-  /** Ended, as far as this process knows, however old that knowledge is. */
-  const tokenEnded = () => reader.proven(Number.POSITIVE_INFINITY)?.token(hash, clock.now()) === null;
 
   const rest = async () => {
     if (again) return;
@@ -131,7 +138,7 @@ export const revocationStream = async (plane: DataPlane, exchange: Exchange, clo
   response.once('close', stir);
   closing.addEventListener('abort', stir);
   try {
-    while (!response.destroyed && !closing.aborted && reader.halted() === null && !tokenEnded()) {
+    while (!isOver()) {
       again = false;
       if (reader.proven() !== null && !((await catchUp()) && (await beat()))) {
         response.destroy();

@@ -233,6 +233,83 @@ stream(
   }),
 );
 
+/** The stream over a log of which it has to ask the store; `then` runs before the store answers the first time. */
+const whileItCatchesUp = (then: (rig: Rig) => Promise<void>, check: (received: number) => void) => async () => {
+  let first = async () => {};
+  await withRig(
+    async (rig) => {
+      const many = 4000;
+      await rig.append(...Array.from({ length: many }, () => onUser(1, 'RolesAssigned', { roles: ['member'] })));
+      first = async () => {
+        first = async () => {};
+        await then(rig);
+      };
+      const live = await listen(rig);
+      await eventually(live.ended);
+      check(live.messages().length / many);
+      assert.equal(rig.unexpected, []);
+    },
+    {
+      store: (plain) => ({
+        ...plain,
+        readAt: async (position) => {
+          await first();
+          return plain.readAt(position);
+        },
+      }),
+    },
+  )();
+};
+
+stream(
+  'ends with its token though there is much to bring still',
+  whileItCatchesUp(
+    async (rig) => {
+      await rig.append(onServices('ServiceTokenRevoked', { tokenId: tokenId(1) }));
+      await rig.reader.prove();
+    },
+    (received) => assert.ok(received < 0.5, `${received} of all`),
+  ),
+);
+
+stream('lets go of a receiver that does not read within two seconds of its token', async () => {
+  let asked = 0;
+  await withRig(
+    async (rig) => {
+      const many = Array.from({ length: 10_000 }, () => onUser(1, 'RolesAssigned', { roles: ['member'] }));
+      for (let times = 0; times < 4; times++) await rig.append(...many);
+      await rig.reader.prove();
+      const socket = connect(rig.port, '127.0.0.1');
+      socket.on('error', () => {});
+      socket.pause();
+      socket.write(`GET /v1/revocations/stream HTTP/1.1\r\nHost: a\r\nX-API-KEY: ${tokenText(1)}\r\n\r\n`);
+      await eventually(() => asked > 0);
+      // Until nothing more is asked of the store: all buffers are full, and there is no room.
+      let before = 0;
+      let quiet = 0;
+      await eventually(() => {
+        quiet = asked === before ? quiet + 1 : 0;
+        before = asked;
+        return quiet === 200;
+      });
+      await rig.append(onServices('ServiceTokenRevoked', { tokenId: tokenId(1) }));
+      await rig.time.advance(2000);
+      await eventually(async () => (await rig.connections()) === 0);
+      assert.equal(rig.unexpected, []);
+      socket.destroy();
+    },
+    {
+      store: (plain) => ({
+        ...plain,
+        readAt: (position) => {
+          asked++;
+          return plain.readAt(position);
+        },
+      }),
+    },
+  )();
+});
+
 stream(
   'ends when the index halts',
   withRig(async (rig) => {
