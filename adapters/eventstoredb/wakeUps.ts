@@ -25,6 +25,9 @@ const longestLag = 1_000;
 /** One subscription for all who wait, from the first of them on. It is opened again whenever it is lost. */
 export const createWakeUps = (connection: Connection, names: StreamNames, time: Time): WakeUps => {
   const waiters = createWaiters();
+  /** How many wait, and the subscription where it waits for one of them. */
+  let waits = 0;
+  const listeners = createWaiters();
   const ended = new AbortController();
   let newest: Position | null = null;
   let following: Promise<void> | null = null;
@@ -59,6 +62,9 @@ export const createWakeUps = (connection: Connection, names: StreamNames, time: 
         known = newest !== null && position <= newest ? known + 1 : 0;
         if (known > longestLag) break;
         seen(position);
+        // What this process appends wakes everybody as it is answered. As long as that goes on, the server keeps its own
+        // word to itself: to hear it costs as much as a fifth of a command.
+        if (known > 0 && waits === 0) await listeners.wait(ended.signal);
       }
     } catch (error) {
       connection.failed(client, error);
@@ -85,12 +91,15 @@ export const createWakeUps = (connection: Connection, names: StreamNames, time: 
       if (after !== null) seen(after);
       if (signal.aborted || ended.signal.aborted || (newest !== null && (after === null || newest > after))) return;
       following ??= follow();
+      waits += 1;
+      listeners.wake();
       const resting = new AbortController();
       const end = () => resting.abort(over);
       signal.addEventListener('abort', end);
       const longest = time.sleep(longestWaitMs, resting.signal).then(end);
       await waiters.wait(resting.signal);
       signal.removeEventListener('abort', end);
+      waits -= 1;
       end();
       await longest;
     },

@@ -39,6 +39,20 @@ test('come for what other processes write, over one subscription for all who wai
   assert.is(opened(), 1);
 });
 
+test("come for what others write also after so much of one's own that nobody listened to", async () => {
+  const server = await serve();
+  const [store, other] = [open(server), open(server)];
+  for (const own of [1, 40, 1_500]) {
+    const first = store.changed(await endOf(store), never());
+    await other.append(newStream(), 'no-stream', events(1));
+    await first;
+    await Promise.all(Array.from({ length: own }, () => store.append(newStream(), 'no-stream', events(1))));
+    const waiting = store.changed(await endOf(store), never());
+    await other.append(newStream(), 'no-stream', events(1));
+    await waiting;
+  }
+});
+
 test('go on after the subscription was lost, again and again', async () => {
   const server = await serve();
   const [store, other] = [open(server), open(server)];
