@@ -148,9 +148,9 @@ export const pageOf = (
 
 Written by \`npm run bench\`, which measures all of it again and takes about a quarter of an hour. To repeat one of them
 and leave this page as it is, name it: \`npm run bench -- verify\`. \`--json\` prints nothing but JSON. Everything runs on
-loopback and in temporary folders that are removed; three gigabytes of disk are enough. Nothing else should be at work on the
-machine: where the load average at the start is above ${busyAbove}, that is told here, in the table and in the JSON. What a server
-is needed for that is not there (see test/README.md) is left out, and said to be.
+loopback and in temporary folders that are removed; six gigabytes of disk are enough. Nothing else should be at work on the
+machine: where the load average at the start is above ${busyAbove}, that is told here, in the table and in the JSON. Whatever needs
+a server that is not there (see test/README.md) is left out, and said to be.
 ${warning === null ? '' : `\n**${warning}**\n`}${failures.map(({ name }) => `\n**${name} failed and is missing here.**\n`).join('')}
 What counts is the ratio of the product to a plain program that does the least that the task needs, on the same machine in
 the same run. Baseline and product take turns: a round to warm up, then those that count. A rate is the median of its rounds
