@@ -160,9 +160,15 @@ type Context = {
 
 const unproven = '{"type":"/problems/unavailable","title":"x","status":503,"detail":"x","code":"unavailable"}';
 
+// Of an application whose scopes, the highest bringing all others, make a header of six thousand characters.
+const manyActions = Array.from({ length: 150 }, (_, n) => `look-at-the-dashboard-${1000 + n}`);
+
 const startBehind = async (proxy: Proxy): Promise<Context> => {
   const world = await startForService();
-  const items = ['reports', 'streams'].map((application) => ({ application, actions: ['read', 'write'] }));
+  const items = [
+    ...['reports', 'streams'].map((application) => ({ application, actions: ['read', 'write'] })),
+    { application: 'analytics', actions: manyActions },
+  ];
   expectStatus(await world.admin.put('/v1/admin/scopes', { items }), 200);
   const { client: owner } = await world.member('ada@example.com');
 
@@ -270,6 +276,13 @@ for (const proxy of [nginx, caddy, traefik]) {
       assert.is(headers['x-api-key'], undefined);
       assert.is(headers.host, 'reports.example.com');
     }
+  });
+
+  behind('gets whoever has a key with more scopes than most', async ({ world, owner, service, call }) => {
+    const { key } = await world.makeKey(owner, 'many', ['reports:read', `analytics:${manyActions.at(-1)}`]);
+    const got = await call(bearer(key));
+    assert.is(got.status, 200, got.body);
+    assert.is(String(service.seen[0]!.headers['keyledger-scopes']).split(' ').length, 1 + manyActions.length);
   });
 
   behind('Keyledger gets no body and no cookie, and learns who really called', async (context) => {
