@@ -26,9 +26,11 @@ const reserved = ['id'];
 /** @throws where a column gets what is not of its type, or the id is among the fields. Names fields, never values. */
 export const checkFields = (schema: ListSchema, fields: Fields): void => {
   if (Object.hasOwn(fields, 'id')) throw new TypeError(`list ${schema.name}: the id is not one of the fields`);
-  for (const [column, type] of Object.entries(schema.columns)) {
+  // Of the fields, which are few where a document is changed.
+  for (const column in fields) {
     const value = fields[column];
-    if (value !== undefined && value !== null) fit(schema, column, type, value);
+    if (value === undefined || value === null || !Object.hasOwn(schema.columns, column)) continue;
+    fit(schema, column, schema.columns[column]!, value);
   }
 };
 

@@ -65,7 +65,8 @@ export const listWriter = (db: DatabaseSync, table: ListTable): ListWriter => {
 
   const merge = (draft: Draft, fields: Fields) => {
     draft.values ??= columns.map(() => null);
-    for (const [field, value] of Object.entries(fields)) {
+    for (const field in fields) {
+      const value = fields[field];
       if (value === undefined) continue;
       const place = placeOf.get(field);
       if (place !== undefined) draft.values[place] = value === null ? null : encode(columns[place]!.type, value);
