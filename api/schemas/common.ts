@@ -1,13 +1,22 @@
 import { z } from 'zod';
 import { comparesAsText } from '../../domain/instant.ts';
 
+const written =
+  /^(\d{4}-\d{2}-\d{2})T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
+
+/** Date takes the 30th of February for the 2nd of March. */
+const isDay = (day: string) => {
+  const start = Date.parse(`${day}T00:00:00Z`);
+  return !Number.isNaN(start) && new Date(start).toISOString().startsWith(day);
+};
+
 /** RFC 3339 in UTC or with an offset; read as UTC with milliseconds. */
 export const time = z
   .string()
   .max(40)
   .refine(
     (text) =>
-      /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/.test(text) &&
+      isDay(written.exec(text)?.[1] ?? '') &&
       // Once its offset is taken off, too.
       comparesAsText(Date.parse(text)),
     {

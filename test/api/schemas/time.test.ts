@@ -28,4 +28,19 @@ read('are refused where they are none', () => {
     assert.is(time.safeParse(text).success, false, text);
 });
 
+read('are refused where their day is in no calendar, or their hour in no day: nobody means the next one', () => {
+  for (const text of [
+    '2027-02-29T00:00:00Z',
+    '2027-02-30T00:00:00Z',
+    '2027-04-31T12:00:00+02:00',
+    '2027-00-10T00:00:00Z',
+    '2027-01-00T00:00:00Z',
+    '2027-01-01T24:00:00Z',
+    '2027-01-01T00:60:00Z',
+    '2027-01-01T00:00:00+24:00',
+  ])
+    assert.is(time.safeParse(text).success, false, text);
+  assert.is(time.parse('2028-02-29T23:30:00-01:00'), '2028-03-01T00:30:00.000Z');
+});
+
 read.run();
