@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { connect } from 'nats';
@@ -91,6 +91,14 @@ const spawned = async (file: string): Promise<{ readonly child: ChildProcess; re
   return { child, port };
 };
 
+/** A signal takes its time, and each thread for itself. Where the system does not tell, it is believed. */
+const standsStill = (pid: number): boolean => {
+  const tasks = `/proc/${pid}/task`;
+  if (!existsSync(tasks)) return true;
+  const stateOf = (task: string) => /\) (\w)/.exec(readFileSync(join(tasks, task, 'stat'), 'utf8'))?.[1];
+  return readdirSync(tasks).every((task) => stateOf(task) === 'T');
+};
+
 const startProgram = async (settings: NatsSettings): Promise<NatsServer> => {
   const folder = temporaryFolder();
   const store = join(folder, 'store');
@@ -112,7 +120,10 @@ const startProgram = async (settings: NatsSettings): Promise<NatsServer> => {
     url: `nats://127.0.0.1:${port}`,
     port,
     kill,
-    pause: async () => void child.kill('SIGSTOP'),
+    pause: async () => {
+      child.kill('SIGSTOP');
+      await eventually(() => standsStill(child.pid!));
+    },
     resume: async () => void child.kill('SIGCONT'),
     start: async (empty = false) => {
       if (empty) rmSync(store, { recursive: true, force: true });
