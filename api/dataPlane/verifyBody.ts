@@ -15,16 +15,16 @@ const mostScopes = 100;
 const longestUserAgent = 1024;
 const scopePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}:[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 export const positionPattern = /^[0-9a-z]{1,64}$/;
-const ipv4 = z.regexes.ipv4.source;
-// Sockets that take both kinds name the older one in the newer one's way.
-const ipPattern = new RegExp(`${ipv4}|${z.regexes.ipv6.source}|${ipv4.replace('^', '^::[fF]{4}:')}`);
+const { ipv4, ipv6 } = z.regexes;
+const dottedTail = new RegExp(ipv4.source.replace('^', '(?<=:)'));
 
 /** A position of the log, as answers and messages carry it. */
 export const position = z.string().regex(positionPattern, 'Not a position of this service');
 
-export const isIpAddress = (text: string): boolean => ipPattern.test(text);
+/** Sockets and proxies write the last two groups of an IPv6 address as an IPv4 one where it is meant: that is one, too. */
+export const isIpAddress = (text: string): boolean => ipv4.test(text) || ipv6.test(text.replace(dottedTail, '0:0'));
 
-export const ipAddress = z.string().regex(ipPattern, 'Not an IP address');
+export const ipAddress = z.string().refine(isIpAddress, 'Not an IP address');
 
 /** The same as `isVerifyBody`, which answers requests; this one explains refusals and is in the OpenAPI document. */
 export const verifyBody = z.strictObject({
@@ -63,7 +63,7 @@ const isField = (name: string, value: unknown): boolean => {
     case 'minPosition':
       return typeof value === 'string' && positionPattern.test(value);
     case 'ip':
-      return typeof value === 'string' && ipPattern.test(value);
+      return typeof value === 'string' && isIpAddress(value);
     case 'userAgent':
       return typeof value === 'string' && value.length <= longestUserAgent;
     default:
