@@ -5,8 +5,14 @@ const unprintable = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
 /** The same for text of several lines, which may hold tabs and line breaks. */
 const unprintableInLines = /[^\P{Cc}\t\n\r]|[\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
 
-/** Trimmed, NFC; null where nothing is left. */
-export const tidy = (text: string | null): string | null => text?.normalize('NFC').trim() || null;
+/** What leaves a mark where it stands: no blanks, and nothing that only joins, turns or hides what is beside it. */
+const visible = /[^\p{Cc}\p{Cf}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/u;
+
+/** Trimmed, NFC; null where nobody would see anything of it. */
+export const tidy = (text: string | null): string | null => {
+  const kept = text?.normalize('NFC').trim() ?? '';
+  return visible.test(kept) ? kept : null;
+};
 
 /** Length as a person counts it: code points, not UTF-16 units. */
 export const lengthOf = (text: string): number => [...text].length;

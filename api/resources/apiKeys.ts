@@ -29,6 +29,7 @@ import {
   id,
   idParams,
   instant,
+  nameText,
   oneOf,
   page,
   paging,
@@ -62,7 +63,7 @@ const listQuery = z.strictObject({
 });
 
 const fields = {
-  name: freeText(200).nullish(),
+  name: nameText(200).nullish(),
   description: freeText(2000).nullish(),
   expiresAt: time.nullish(),
   scopes: z.array(scope).max(500).nullish(),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { comparesAsText } from '../../domain/instant.ts';
+import { textError, tidy } from '../../domain/text.ts';
 
 const written =
   /^(\d{4}-\d{2}-\d{2})T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
@@ -95,3 +96,10 @@ export const freeText = (most: number) =>
     .string()
     .max(most, `At most ${most} characters`)
     .refine((text) => text.isWellFormed() && !/[^\P{Cc}\n\r\t]/u.test(text), 'Holds characters that are no text');
+
+/** What a thing is called: free text in one line, read as it stands there. */
+export const nameText = (most: number) =>
+  freeText(most).refine(
+    (text) => textError('', tidy(text), most) === null,
+    'Must be one line, without marks that turn its order around',
+  );

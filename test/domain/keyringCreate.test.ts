@@ -72,6 +72,14 @@ test('asks for a name, and takes blanks for none', () => {
     .then(created('k1'));
 });
 
+test('takes what nobody can see for no name, and leaves what joins or turns letters that are seen', () => {
+  const policy = { ...lax, nameRequired: true };
+  for (const name of ['\u200b', ' \u2060\ufeff\u00ad', '\u3164', '\u2800\u200d', '\u{e0041}'])
+    given().when(create('k1', { policy, name })).thenRejected('name-required');
+  for (const name of ['\u{1f469}\u200d\u{1f52c}', 'می\u200cخواهم'])
+    given().when(create('k1', { policy, name })).then(created('k1', { name }));
+});
+
 const unique = { ...lax, uniqueNames: true };
 
 test('refuses a name in use', () => {

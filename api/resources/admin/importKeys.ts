@@ -18,7 +18,7 @@ import { lacking, rightsOfUser } from '../../holding.ts';
 import type { Machine, Person } from '../../principal.ts';
 import { Refusal } from '../../refusal.ts';
 import { type Route, route } from '../../route.ts';
-import { freeText, id, scope, time } from '../../schemas/common.ts';
+import { id, nameText, scope, time } from '../../schemas/common.ts';
 
 export type ImportKeysContext = {
   readonly execute: Execute;
@@ -37,8 +37,8 @@ const itemOf = (sha256Hex: (text: string) => string) =>
         .string()
         .regex(/^[0-9a-fA-F]{64}$/, 'Give the SHA-256 of the whole key, 64 hex digits')
         .transform((hex) => hex.toLowerCase()),
-      mask: freeText(64).min(1).meta({ description: 'What people see of the key; never the key itself.' }),
-      name: freeText(200).nullable(),
+      mask: nameText(64).min(1).meta({ description: 'What people see of the key; never the key itself.' }),
+      name: nameText(200).nullable(),
       createdAt: time.nullish(),
       expiresAt: time.nullish(),
       scopes: z.array(scope).max(500).nullish(),

@@ -50,6 +50,18 @@ keys('a new key: every field, its place, its revision, its text this once', asyn
   assert.equal([head.status, head.headers.get('etag')], [200, '"0"']);
 });
 
+keys('a name is one line, whose order nothing turns around', async ({ ada }) => {
+  const { id } = await make(ada);
+  for (const name of ['ci\nadmin', 'ci\tadmin', 'ci\u2028admin', 'ci\u202enimda', 'ci\u2066x\u2069', 'ci\u0007']) {
+    const wrong = [400, 'validation-failed'];
+    assert.equal(answered(await ada.client.post(path, { name, scopes })), wrong, JSON.stringify(name));
+    assert.equal(answered(await ada.client.patch(`${path}/${id}`, { name })), wrong, JSON.stringify(name));
+  }
+  assert.equal(answered(await ada.client.post(path, { name: '\u200b', scopes })), [422, 'name-required']);
+  const { name, description } = await make(ada, { name: 'ci \n', description: 'one\ntwo' });
+  assert.equal([name, description], ['ci', 'one\ntwo']);
+});
+
 keys('a repeat is answered alike, and says that it is one', async ({ ada }) => {
   const again = { 'idempotency-key': 'k1' };
   const first = await ada.client.post(path, { name: 'ci', scopes }, again);
