@@ -83,7 +83,8 @@ export const sortBy = <const V extends readonly [string, ...string[]]>(fields: V
     `Sort by ${fields.join(', ')}, with - before it descending`,
   );
 
-export const search = z.string().trim().min(1).max(200);
+/** Texts are kept composed: what is looked for is, too. */
+export const search = z.string().normalize('NFC').trim().min(1).max(200);
 
 export const asOf = z.object({ position: z.string().nullable(), lagMs: z.number() });
 

@@ -51,14 +51,12 @@ export type AdminKeysContext = ListingContext &
 const list = 'apiKeys';
 const tag = 'Administration of keys';
 
-const named = z.string().min(1).max(200);
-
 const filterFields = {
   owner: z.string().min(1).max(254).optional().meta({ description: 'Id or address.' }),
   ownerStatus: oneOf(userStatuses).optional(),
-  role: named.optional(),
-  group: named.optional(),
-  organization: named.optional(),
+  role: search.optional(),
+  group: search.optional(),
+  organization: search.optional(),
   status: oneOf(keyStatuses).optional(),
   q: search.optional().meta({ description: 'Part of name, description, mask, or the owner’s name or address.' }),
   scope: scope.optional(),

@@ -108,6 +108,18 @@ keys('lists the newest first, a page at a time, filtered and sorted', async ({ a
   assert.equal(paged, ['a', 'b', 'c', 'd', 'e']);
 });
 
+keys('finds a name however its letters are composed', async ({ ada }) => {
+  const { id } = await make(ada, { name: 'Cafe\u0301' });
+  for (const q of ['caf\u00e9', 'CAFE\u0301', ' Cafe\u0301 ']) {
+    const { body } = await ada.client.get(`${path}?q=${encodeURIComponent(q)}`);
+    assert.equal(
+      body.items.map((key: { id: string }) => key.id),
+      [id],
+      JSON.stringify(q),
+    );
+  }
+});
+
 keys('shows ended keys to who asks for them', async ({ app, ada }) => {
   const active = await make(ada, { name: 'active' });
   const expired = await make(ada, { name: 'expired', expiresAt: inDays(app, 1) });
