@@ -42,7 +42,7 @@ const send = (context: NoticesContext) =>
         }),
       subject: line(200),
       text: freeText(10_000).min(1),
-      occurredAt: time.nullable().default(null),
+      occurredAt: time.nullable().default(null).meta({ description: 'Without it, the time of the call.' }),
       link: link.nullable().default(null),
     }),
     answers: { 202: z.object({ id }) },

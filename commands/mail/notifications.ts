@@ -125,14 +125,20 @@ const unsubscribe: Command<{ readonly userId: UserId }, NotificationAnswer> = {
 
 export type SendNoticeInput = { readonly userId: UserId } & ServiceNotice;
 
-/** Put into the outbox, to be mailed where the user wants it. Rejection: `not-found`: nobody, or no longer. */
+/**
+ * Put into the outbox, to be mailed where the user wants it. What does not say when it happened did now. Rejection:
+ * `not-found`: nobody, or no longer.
+ */
 const sendNotice = ({ outbox }: NotificationDeps): Command<SendNoticeInput, { readonly id: string }> => ({
   name: 'SendNotice',
   several: false,
-  run: async ({ userId, ...params }, run) => {
-    const { state } = await run.load(user, userStream(userId));
-    if (state === null || isGone(state)) return reject('not-found');
+  run: async ({ userId, ...notice }, run) => {
+    const step = await run.step(user, userStream(userId), (state) =>
+      state === null || isGone(state) ? reject('not-found') : [],
+    );
+    if (isRejection(step)) return step;
     const id = run.newId('notice');
+    const params = { ...notice, occurredAt: notice.occurredAt ?? run.request.at };
     await outbox.put({ id: `notice:${id}`, userId, template: 'service-notice', params });
     return { result: { id } };
   },

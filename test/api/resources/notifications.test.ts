@@ -236,6 +236,18 @@ s('a service sends a notice', async ({ app, id }) => {
   assert.equal(mails[0]?.value.params, { ...notice, sender: 'billing', occurredAt: '2027-02-19T22:59:00.000Z', link });
 });
 
+s(
+  'a notice that does not say when is of the time at which it was sent, and of a place in the log',
+  async ({ app, id }) => {
+    const billing = await service(app, ['notices:send']);
+    const now = new Date(app.bed.clock.now()).toISOString();
+    const sent = expectStatus(await billing.post('/v1/notices', { ...notice, userId: id }), 202);
+    const [mail] = await queued(app);
+    assert.equal(mail?.value.params, { ...notice, sender: 'billing', occurredAt: now, link: null });
+    assert.match(sent.headers.get('keyledger-position') ?? '', /^[0-9a-f]+$/);
+  },
+);
+
 s('every category of the contract, and another like them', async ({ app, id }) => {
   const billing = await service(app, ['notices:send']);
   for (const category of [
