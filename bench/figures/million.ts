@@ -136,7 +136,7 @@ const seconds = (since: number) => ((performance.now() - since) / 1000).toFixed(
 const onceSettled = async (data: string) => {
   const server = await startOn(data);
   try {
-    await settled(server, patienceMs);
+    if (!(await settled(server, patienceMs))) throw new Error('the lists were not filled, or the server does not rest');
   } finally {
     await server.stop();
   }

@@ -58,9 +58,7 @@ const storm = ({ owners, keysEach, aheadMs }: StormSizes, data: string, tell: (t
     tell(`${events} events; filling the lists`);
     const server = await startOn(data);
     later(server.stop);
-    const left = firstEnd - quietMs - Date.now();
-    const inTime = left > 0 && (await settled(server, left).then(yes, no));
-    if (!inTime) return null;
+    if (!(await settled(server, firstEnd - quietMs - Date.now()))) return null;
 
     const callers = startChild('../storm/callers.ts');
     later(callers.close);
@@ -83,9 +81,6 @@ const storm = ({ owners, keysEach, aheadMs }: StormSizes, data: string, tell: (t
       p99('p99 of a verification', verify, { atMost: 200 }),
     ];
   });
-
-const yes = () => true;
-const no = () => false;
 
 const withEnd = ({ text, expiresAt }: MadeKey) => [text, millis(expiresAt)] as const;
 

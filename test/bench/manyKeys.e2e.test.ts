@@ -29,7 +29,7 @@ many('work in the real program, which fills its lists with them', async () => {
 
   const server = await startOn(data);
   try {
-    await settled(server, 60_000);
+    assert.ok(await settled(server, 60_000));
     const on = { port: portOf(server), pid: server.pid, token, keys: keys.map(({ text }) => text) };
     // It fails at the first answer that is not "valid".
     const load = await startLoad(verifyCall, on);
