@@ -8,12 +8,12 @@ import { writeManyKeys } from '../../bench/support/manyKeys.ts';
 import { instant, plusDays } from '../../domain/instant.ts';
 import { adminPassword, signIn } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
+import { full } from '../support/full.ts';
 import { type Server, startServer } from '../support/server.ts';
 import { suite } from '../support/suite.ts';
 import { temporaryFolder } from '../support/temporaryFolder.ts';
 
 // As many keys as an export is to manage: 1,000,000 with KEYLEDGER_TEST_FULL=1, otherwise so few that they are soon made.
-const full = process.env.KEYLEDGER_TEST_FULL === '1';
 const keysEach = 1_000;
 const owners = full ? 1_000 : 20;
 const count = owners * keysEach;

@@ -10,12 +10,13 @@ import {
   signIn,
 } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
+import { full } from '../support/full.ts';
 import { politely, startRudeServer } from '../support/mailbox.ts';
 import { type Server, startServer } from '../support/server.ts';
 import { suite } from '../support/suite.ts';
 
 // 10,000 with KEYLEDGER_TEST_FULL=1, otherwise so many that keeping them would show.
-const count = process.env.KEYLEDGER_TEST_FULL === '1' ? 10_000 : 1_000;
+const count = full ? 10_000 : 1_000;
 const atOnce = 16;
 const megabyte = 1_000_000;
 

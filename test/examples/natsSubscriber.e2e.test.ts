@@ -9,6 +9,7 @@ import { type NatsServer, noNatsToStop, startNats } from '../servers/nats.ts';
 import { deployedUsers } from '../servers/natsUsers.ts';
 import { type Client, clientOf, expectStatus, firstAdministrator, signIn } from '../support/client.ts';
 import { freePort } from '../support/freePort.ts';
+import { full } from '../support/full.ts';
 import { type Server, startServer } from '../support/server.ts';
 import { suite } from '../support/suite.ts';
 
@@ -16,7 +17,7 @@ const example = new URL('../../examples/nats-subscriber/', import.meta.url);
 const readme = readFileSync(new URL('README.md', example), 'utf8');
 
 /** How many are followed; the whole with KEYLEDGER_TEST_FULL=1. */
-const revocations = process.env.KEYLEDGER_TEST_FULL === '1' ? 10_000 : 1_000;
+const revocations = full ? 10_000 : 1_000;
 const passwords = { publisher: 'says', subscriber: 'hears', administrator: 'does' };
 const follower = { user: 'follower', password: 'follows' };
 

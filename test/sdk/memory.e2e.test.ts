@@ -3,10 +3,11 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import * as assert from 'uvu/assert';
+import { full } from '../support/full.ts';
 import { suite } from '../support/suite.ts';
 
 /** A million with KEYLEDGER_TEST_FULL=1. */
-const asked = process.env.KEYLEDGER_TEST_FULL === '1' ? 1_000_000 : 20_000;
+const asked = full ? 1_000_000 : 20_000;
 const cacheSize = asked / 50;
 const mebibyte = 2 ** 20;
 

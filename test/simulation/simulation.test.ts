@@ -1,3 +1,4 @@
+// time limit: 30 min
 import * as assert from 'uvu/assert';
 import { nodeCryptography } from '../../adapters/node/crypto.ts';
 import { toHex } from '../../commands/sealing/encoding.ts';
@@ -9,6 +10,7 @@ import { type Keyring, keyringFold } from '../../domain/keyring.ts';
 import { isGone, userStream } from '../../domain/user.ts';
 import { user } from '../../domain/userDecider.ts';
 import { createVerificationIndex } from '../../projections/verificationIndex.ts';
+import { full } from '../support/full.ts';
 import { suite } from '../support/suite.ts';
 import { mostKeys, type Simulation, simulate } from './simulated.ts';
 
@@ -133,7 +135,7 @@ const repeatsAreAnsweredAlike = async ({ told }: Simulation) => {
   }
 };
 
-const seeds = Number(process.env.KEYLEDGER_TEST_SEEDS ?? 40);
+const seeds = Number(process.env.KEYLEDGER_TEST_SEEDS ?? (full ? 2_000 : 40));
 const first = Number(process.env.KEYLEDGER_TEST_SEED ?? 1);
 
 for (const faulty of [0, 0.03, 0.12])

@@ -10,6 +10,7 @@ import { apiKeysSchema } from '../../../projections/lists/apiKeys.ts';
 import { type KeyFilter, keySorts, keysWhere } from '../../../projections/lists/keyFilter.ts';
 import { dueToExpire, keysOf, willExpire } from '../../../projections/lists/keyStatus.ts';
 import { noMongo, noRealMongo, sharedMongo } from '../../servers/mongodb.ts';
+import { full } from '../../support/full.ts';
 import { suite } from '../../support/suite.ts';
 
 const now = instant(Date.UTC(2027, 0, 1));
@@ -222,7 +223,7 @@ pages.after(mongo.stop);
 pages('500 of them are paged through in every sort and by every filter', () => pageThrough(500, 3));
 pages.run();
 
-const asked = noRealMongo === null || process.env.KEYLEDGER_TEST_FULL === '1';
+const asked = noRealMongo === null || full;
 const more = suite('lists: MongoDB: very many keys');
 more.skipUnless(
   noMongo ?? (asked ? null : 'FerretDB looks at every key for each page; KEYLEDGER_TEST_FULL=1 has it do so'),

@@ -1,3 +1,4 @@
+// time limit: 30 min
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { nodeCryptography } from '../../../adapters/node/crypto.ts';
@@ -16,6 +17,7 @@ import type { KeyringCommand } from '../../../domain/keyringDecisions.ts';
 import { createVerificationIndex } from '../../../projections/verificationIndex.ts';
 import { createAccounts } from '../../support/accounts.ts';
 import { createBed } from '../../support/commandBed.ts';
+import { full } from '../../support/full.ts';
 import { keyPolicy } from '../../support/keyPolicies.ts';
 import { attempt, emptyModel, type Model, type ModelKey } from '../../support/keyringModel.ts';
 import { commandOf, type KeyringStep, keyringStep, seenAsModel } from '../../support/keyringSteps.ts';
@@ -291,7 +293,7 @@ const enabledMostly = policies.map((list) =>
 );
 
 // More of them with KEYLEDGER_TEST_SEEDS=5000; what failed is played again with the seed that it prints.
-const numRuns = Number(process.env.KEYLEDGER_TEST_SEEDS ?? 300);
+const numRuns = Number(process.env.KEYLEDGER_TEST_SEEDS ?? (full ? 5_000 : 300));
 
 test('up to 30 steps under any consistent policies', () =>
   fc.assert(fc.asyncProperty(enabledMostly, fc.array(keyringStep, { maxLength: 30, size: 'max' }), play), {

@@ -1,7 +1,9 @@
+// time limit: 30 min
 import * as assert from 'uvu/assert';
 import { createCore } from '../../../sdk/src/core/core.ts';
 import { createInbox } from '../../../sdk/src/transport/inbox.ts';
 import { createSigned } from '../../../sdk/src/transport/signed.ts';
+import { full } from '../../support/full.ts';
 import { suite } from '../../support/suite.ts';
 import { faultNames, noFaults } from './faults.ts';
 import { simulate } from './simulate.ts';
@@ -10,9 +12,12 @@ const simulation = suite('the verifier, however the server, the network and the 
 
 const sdk = { createCore, createInbox, createSigned };
 
-// One again: KEYLEDGER_TEST_SEED=17; thousands: KEYLEDGER_TEST_SEEDS=5000.
+// One again: KEYLEDGER_TEST_SEED=17; other counts: KEYLEDGER_TEST_SEEDS=5000.
 const { KEYLEDGER_TEST_SEED: only, KEYLEDGER_TEST_SEEDS: count } = process.env;
-const seeds = only === undefined ? Array.from({ length: Number(count ?? 200) }, (_, seed) => seed) : [Number(only)];
+const seeds =
+  only === undefined
+    ? Array.from({ length: Number(count ?? (full ? 5_000 : 400)) }, (_, seed) => seed)
+    : [Number(only)];
 
 simulation(`lets nothing through that it must not, and recovers, with ${seeds.length} seeds`, async () => {
   const total = { accepted: 0, refused: 0, unavailable: 0, heard: 0 };
