@@ -58,7 +58,7 @@ const sendPasswordReset = (context: AdminCredentialsContext) =>
     tag,
     access: ['users:write'],
     params: idParams,
-    answers: { 200: userSchema },
+    answers: { 204: null },
     unlogged: 'Nothing has changed yet; that a mail was sent stands in the person’s history',
     refuses: ['forbidden', 'not-found', 'already-ended', 'externally-managed', 'email-required', 'conflict'],
     handle: async ({ caller, params, command }) => {
@@ -66,8 +66,7 @@ const sendPasswordReset = (context: AdminCredentialsContext) =>
       await requireUser(context, caller, userId);
       const outcome = await context.execute(context.commands.sendPasswordReset, { userId }, command());
       if (isRejection(outcome)) return outcome;
-      const { position, replayed } = outcome;
-      return answerUser(context, userId, { status: 200, position, replayed });
+      return { status: 204, position: outcome.position, replayed: outcome.replayed };
     },
   });
 

@@ -164,7 +164,7 @@ const rotate = (context: ServiceTokensContext) =>
     tag,
     access: ['services:write'],
     params: idParams,
-    answers: { 200: tokenWithText },
+    answers: { 201: tokenWithText },
     command: {
       command: 'RotateServiceToken',
       stream: 'services',
@@ -178,7 +178,7 @@ const rotate = (context: ServiceTokensContext) =>
       const outcome = await context.execute(context.commands.rotateServiceToken, { tokenId }, command());
       if (isRejection(outcome)) return outcome;
       const { position, replayed, secret } = outcome;
-      return answerText(context, tokenId, textOf(secret), { status: 200, position, replayed });
+      return answerText(context, tokenId, textOf(secret), { status: 201, position, replayed });
     },
   });
 

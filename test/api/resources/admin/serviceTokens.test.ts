@@ -65,7 +65,7 @@ tokens('lists newest first, in pages, revoked ones where asked for', async ({ ap
 
 tokens('rotates: the new text works, the old one at once no more', async ({ app, admin }) => {
   const made = (await admin.client.post(path, input)).body;
-  const rotated = expectStatus(await admin.client.post(`${path}/${made.id}/rotate`), 200);
+  const rotated = expectStatus(await admin.client.post(`${path}/${made.id}/rotate`), 201);
   assert.is(rotated.body.id, made.id);
   assert.is.not(rotated.body.token, made.token);
   assert.ok(rotated.body.rotatedAt);
@@ -106,8 +106,8 @@ tokens('a repeat has the same text, until that text ends', async ({ app, admin }
   assert.equal(answered(await admin.client.post(path, { ...input, name: 'x' }, key)), [422, 'idempotency-key-reused']);
 
   const rotation = `${path}/${first.body.id}/rotate`;
-  const rotated = expectStatus(await admin.client.post(rotation, {}, key), 200);
-  assert.equal(expectStatus(await admin.client.post(rotation, {}, key), 200).body, rotated.body);
+  const rotated = expectStatus(await admin.client.post(rotation, {}, key), 201);
+  assert.equal(expectStatus(await admin.client.post(rotation, {}, key), 201).body, rotated.body);
   assert.equal(answered(await admin.client.post(path, input, key)), [409, 'already-ended']);
   expectStatus(await admin.client.delete(`${path}/${first.body.id}`), 204);
   assert.equal(answered(await admin.client.post(rotation, {}, key)), [409, 'already-ended']);
@@ -167,7 +167,7 @@ tokens('nobody issues, rotates or revokes what they do not hold', async ({ app, 
       const rotated = await client.post(`${path}/${id}/rotate`);
       const revoked = await client.delete(`${path}/${id}`);
       const statuses = [made.status, rotated.status, revoked.status];
-      assert.equal(statuses, allowed ? [201, 200, 204] : [403, 403, 403], said);
+      assert.equal(statuses, allowed ? [201, 201, 204] : [403, 403, 403], said);
       if (!allowed) assert.is(await written(app), before, said);
     }
   const refused = await callers.narrow.post(path, {
