@@ -43,10 +43,17 @@ const itemOf = (sha256Hex: (text: string) => string) =>
       expiresAt: time.nullish(),
       scopes: z.array(scope).max(500).nullish(),
     })
+    .refine(({ sha256 }) => !blanks.some((blank) => sha256Hex(blank) === sha256), {
+      path: ['sha256'],
+      message: 'Is the hash of nothing',
+    })
     .refine(({ mask, sha256 }) => !partsOf(mask).some((part) => sha256Hex(part) === sha256), {
       path: ['mask'],
       message: 'Is the key itself',
     });
+
+/** What a row without a key is hashed as, by one tool or another: imported, it would let in whoever sends no key. */
+const blanks = ['', ' ', '\n', '\r\n'];
 
 /** A text, and every word in it: blanks or quotes around a key leave it a key. */
 const partsOf = (text: string): readonly string[] => [text, text.trim(), ...text.split(/[^\w.~+/=-]+/)];

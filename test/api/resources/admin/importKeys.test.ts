@@ -199,6 +199,12 @@ imports('refuses what is no list of keys, saying where', async ({ app, admin }) 
   assert.equal(await pointers(Array.from({ length: 1001 }, (_, n) => item(`key ${n}`))), ['/items']);
   assert.equal(await pointers([item('abc'), item('b', { sha256: 'b' })]), ['/items/1/sha256']);
   assert.equal(await pointers([item('abc', { mask: 'abc' })]), ['/items/0/mask'], 'the key itself');
+  for (const nothing of ['', ' ', '\n', '\r\n'])
+    assert.equal(
+      await pointers([item('abc', { sha256: hashOf(nothing).toUpperCase() })]),
+      ['/items/0/sha256'],
+      `no key would be one: ${JSON.stringify(nothing)}`,
+    );
   for (const mask of ['abc ', ' abc', '"abc"', 'key: abc', 'abc, and more'])
     assert.equal(await pointers([item('abc', { mask })]), ['/items/0/mask'], `the key in ${mask}`);
   assert.equal(await pointers([item('abc', { key: 'a' })]), ['/items/0/key']);
