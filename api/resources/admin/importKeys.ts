@@ -56,7 +56,8 @@ const itemOf = (sha256Hex: (text: string) => string) =>
 const blanks = ['', ' ', '\n', '\r\n'];
 
 /** A text, and every word in it: blanks or quotes around a key leave it a key. */
-const partsOf = (text: string): readonly string[] => [text, text.trim(), ...text.split(/[^\w.~+/=-]+/)];
+const partsOf = (text: string): readonly string[] =>
+  [text, text.trim(), ...text.split(/[^\w.~+/=-]+/)].filter((part) => part !== '');
 
 type Item = z.infer<ReturnType<typeof itemOf>>;
 
