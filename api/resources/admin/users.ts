@@ -135,6 +135,7 @@ const list = (context: AdminUsersContext) =>
 
 // How many and how long, the domain says.
 const names = z.array(z.string().max(400)).max(1000);
+const namesOrNone = names.nullish().transform((given) => (given === null ? [] : given));
 
 const newUser = z
   .strictObject({
@@ -233,9 +234,9 @@ const edit = (context: AdminUsersContext) =>
     body: z.strictObject({
       ...profileFields,
       email: z.string().min(1).max(1000).nullish(),
-      roles: names.optional(),
-      groups: names.optional(),
-      organizations: names.optional(),
+      roles: namesOrNone,
+      groups: namesOrNone,
+      organizations: namesOrNone,
     }),
     answers: { 200: userSchema },
     command: {

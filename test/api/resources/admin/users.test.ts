@@ -236,6 +236,9 @@ users('change everything of somebody, whose rights follow at once', async ({ app
 
   const cleared = await admin.client.patch(`${path}/${ada.id}`, { fullName: null, phone: null });
   assert.equal([cleared.body.fullName, cleared.body.phone, cleared.body.email], [null, null, email]);
+  const none = { roles: null, groups: null, organizations: null };
+  const { body } = expectStatus(await admin.client.patch(`${path}/${ada.id}`, none), 200);
+  assert.equal([body.roles, body.groups, body.organizations], [[], [], []]);
   const before = await written(app);
   assert.is((await admin.client.patch(`${path}/${ada.id}`, {})).status, 200);
   assert.is(await written(app), before);
@@ -260,6 +263,7 @@ users('refuses changes that cannot be, and writes nothing', async ({ app, admin 
     [nobody, { groups: ['g'] }, 404, 'not-found'],
     ['none', { groups: ['g'] }, 404, 'not-found'],
     [admin.id, { roles: ['member'] }, 409, 'last-administrator'],
+    [admin.id, { roles: null }, 409, 'last-administrator'],
     [admin.id, { roles: [], email: address() }, 409, 'last-administrator'],
   ];
   for (const [id, body, status, code] of cases)
