@@ -168,7 +168,7 @@ const create = (context: OwnKeysContext) =>
     summary: 'Make an API key; its text is answered once',
     tag: 'API keys',
     access: 'session',
-    body: z.strictObject(fields),
+    body: z.strictObject(fields).default({}),
     answers: { 201: keyWithText },
     command: creating,
     handle: async ({ caller, body, command }) => {

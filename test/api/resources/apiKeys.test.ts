@@ -62,6 +62,13 @@ keys('a name is one line, whose order nothing turns around', async ({ ada }) => 
   assert.equal([name, description], ['ci', 'one\ntwo']);
 });
 
+keys('where nothing has to be said of a key, a call without a body makes one', async ({ admin, ada }) => {
+  assert.equal(answered(await ada.client.call('POST', path)), [422, 'name-required']);
+  await policy(admin, { preset: 'aip' });
+  const { status, body } = await ada.client.call('POST', path);
+  assert.equal([status, body.name, body.key.length], [201, null, 41]);
+});
+
 keys('a repeat is answered alike, and says that it is one', async ({ ada }) => {
   const again = { 'idempotency-key': 'k1' };
   const first = await ada.client.post(path, { name: 'ci', scopes }, again);
