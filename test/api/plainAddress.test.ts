@@ -17,4 +17,17 @@ addresses('is the IPv4 address that it is, and else itself', () => {
     assert.is(plainAddress(named), plain);
 });
 
+addresses('is one text, in however many ways IPv6 lets it be written', () => {
+  for (const [named, plain] of [
+    ['2001:DB8::1', '2001:db8::1'],
+    ['2001:0db8:0000:0000:0000:0000:0000:0001', '2001:db8::1'],
+    ['2001:db8:0:0:0:0:0:1', '2001:db8::1'],
+    ['0:0:0:0:0:0:0:1', '::1'],
+    ['2001:db8:0:1:1:1:1:1', '2001:db8:0:1:1:1:1:1'],
+    ['FE80::1%eth0', 'FE80::1%eth0'],
+    ['NO:SUCH', 'NO:SUCH'],
+  ] as const)
+    assert.is(plainAddress(named), plain);
+});
+
 addresses.run();

@@ -18,6 +18,7 @@ import { type DeliveryContext, deliveryOf } from '../../delivery.ts';
 import { listedKeyShape, type Rules, readOwner, readRules } from '../../keyForAdministrators.ts';
 import { allDocuments, type ListingContext, listPage, openList } from '../../listing.ts';
 import { sortOf } from '../../paging.ts';
+import { plainAddress } from '../../plainAddress.ts';
 import { type ReadKeysContext, readKey } from '../../readKeys.ts';
 import { Refusal } from '../../refusal.ts';
 import { type CommandRow, type Route, route } from '../../route.ts';
@@ -51,6 +52,8 @@ export type AdminKeysContext = ListingContext &
 const list = 'apiKeys';
 const tag = 'Administration of keys';
 
+const address = z.string().min(1).max(45).transform(plainAddress);
+
 const filterFields = {
   owner: z.string().min(1).max(254).optional().meta({ description: 'Id or address.' }),
   ownerStatus: oneOf(userStatuses).optional(),
@@ -61,8 +64,8 @@ const filterFields = {
   q: search.optional().meta({ description: 'Part of name, description, mask, or the owner’s name or address.' }),
   scope: scope.optional(),
   createdBy: id.optional(),
-  createdIp: z.string().min(1).max(45).optional(),
-  lastUsedIp: z.string().min(1).max(45).optional(),
+  createdIp: address.optional(),
+  lastUsedIp: address.optional(),
   createdBefore: time.optional(),
   createdAfter: time.optional(),
   expiresBefore: time.optional(),
