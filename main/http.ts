@@ -179,7 +179,8 @@ export const wireHttp = (
       sendProblem(response, problem('malformed-request', newRequestId(), { detail: 'Send one Host header' }), {
         Connection: 'close',
       });
-    else if (isWorker || !plane.handle(request, response)) turns.take(() => app(request, response));
+    else if (!isWorker && plane.handle(request, response)) turns.visited();
+    else turns.take(() => app(request, response));
   };
   const server = createServer(serverLimits, answer);
   endStalled(server);

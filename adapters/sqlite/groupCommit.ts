@@ -125,8 +125,9 @@ export const openWriter = async <Message, Result>(options: WriterOptions): Promi
       if (worker === null) return ensureStarted();
       if (flushing) return;
       flushing = true;
-      // What else comes in this turn of the thread goes with it: to hand over one is dear, and many cost hardly more.
-      setImmediate(flush);
+      // What else comes now goes with it: to hand over one is dear, and many cost hardly more.
+      if (turns.isHurried()) setImmediate(flush);
+      else queueMicrotask(flush);
     });
 
   const finish = async () => {

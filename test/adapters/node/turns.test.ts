@@ -9,7 +9,8 @@ const turns = suite('turns on the thread');
 const arrange = (each: number) => {
   let now = 0;
   const told: string[] = [];
-  const { take } = createTurns({ sliceMs: 10, now: () => now });
+  const { take, visited } = createTurns({ sliceMs: 10, quietMs: 100_000, now: () => now });
+  visited();
   const piece = (name: string, work?: () => void) => () => {
     now += each;
     told.push(name);
@@ -62,6 +63,29 @@ turns('what comes while others wait comes after them, and is never forgotten', a
   assert.is(await over(), 'a b | c d');
   take(piece('e'));
   assert.is(await over(), 'a b | c d e');
+});
+
+turns('where nobody is let through by it, nothing waits', async () => {
+  let now = 0;
+  const { take, visited, isHurried } = createTurns({ sliceMs: 10, quietMs: 100, now: () => now });
+  const told: string[] = [];
+  const begin = () => {
+    for (const name of ['a', 'b']) take(() => told.push(name));
+  };
+  begin();
+  assert.equal(told.splice(0), ['a', 'b']);
+  visited();
+  assert.ok(isHurried());
+  now += 99;
+  begin();
+  assert.equal(told, []);
+  await setImmediate();
+  await setImmediate();
+  assert.equal(told.splice(0), ['a', 'b']);
+  now += 1;
+  assert.not.ok(isHurried());
+  begin();
+  assert.equal(told.splice(0), ['a', 'b']);
 });
 
 turns('a piece that throws is no end to the others', async () => {
