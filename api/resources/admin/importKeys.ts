@@ -92,9 +92,14 @@ const ownersOf = async (context: ImportKeysContext, caller: Person | Machine, it
   return owners;
 };
 
-/** A text belongs to the first key that had it, for ever, whoever the key was of and whatever became of it. */
-const isKnown = (index: VerificationIndex, sha256: string): boolean =>
-  index.identify({ hash: fromHex(sha256), wellFormed: () => false }, 0).keyId !== null;
+/**
+ * A text belongs to the first key that had it, for ever, whoever the key was of and whatever became of it. One of a service's
+ * token is no person's.
+ */
+const isKnown = (index: VerificationIndex, sha256: string): boolean => {
+  const hash = fromHex(sha256);
+  return index.identify({ hash, wellFormed: () => false }, 0).keyId !== null || index.token(hash, 0) !== null;
+};
 
 const toImport = (
   items: readonly Item[],

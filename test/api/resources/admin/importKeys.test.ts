@@ -115,6 +115,13 @@ imports(
   },
 );
 
+imports('a service’s token becomes nobody’s key', async ({ app, admin }) => {
+  const given = { name: 'billing', permissions: ['verify'] };
+  const { token } = expectStatus(await app.as(admin).post('/v1/admin/service-tokens', given), 201).body;
+  assert.equal(codes(await ask(app, admin, [item('text', { sha256: hashOf(token) })])), ['conflict']);
+  assert.is(verified(app, token).code, 'malformed');
+});
+
 imports('a repeat is answered alike, and makes nothing', async ({ app, admin }) => {
   const items = Array.from({ length: 5 }, (_, n) => item(`key ${n % 4}`, { name: `key ${n % 3}` }));
   const first = await app.as(admin).post(path, { items }, { 'idempotency-key': 'k' });
