@@ -1,7 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-
+import { withFolder } from './folder.ts';
 /** Milliseconds, of each thing that was sent, by the way it went. */
 export type Delays = { readonly [way: string]: readonly number[] };
 
@@ -66,9 +63,8 @@ export const measureDelay = async (delay: Delay, tell: (text: string) => void): 
   return { name, goalMs, rows, skipped };
 };
 
-const roundsOf = async (setup: Setup, rounds: number): Promise<Delays> => {
-  const folder = mkdtempSync(join(tmpdir(), 'keyledger-bench-'));
-  try {
+const roundsOf = (setup: Setup, rounds: number): Promise<Delays> =>
+  withFolder(async (folder) => {
     const { round, close } = await setup.open(folder);
     try {
       await round();
@@ -82,10 +78,7 @@ const roundsOf = async (setup: Setup, rounds: number): Promise<Delays> => {
     } finally {
       await close();
     }
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-};
+  });
 
 /** @param values at least one @param share 0..1 */
 export const percentile = (values: readonly number[], share: number): number =>

@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Bench, Figure, Sample } from './figure.ts';
+import { withFolder } from './folder.ts';
 
 export type Spread = { readonly median: number; readonly min: number; readonly max: number };
 
@@ -24,20 +22,15 @@ export type Result = {
  * Measures a figure: one round to warm up, which is thrown away, then the others, in each of which baseline and product
  * are measured one right after the other, so that whatever else the machine does meets both.
  */
-export const measure = async (figure: Figure, tell: (text: string) => void): Promise<Result> => {
-  const folder = mkdtempSync(join(tmpdir(), 'keyledger-bench-'));
-  try {
+export const measure = (figure: Figure, tell: (text: string) => void): Promise<Result> =>
+  withFolder(async (folder) => {
     const bench = await figure.open(folder);
     try {
-      const pairs = await alternate(bench, figure.rounds, tell);
-      return resultOf(figure, pairs);
+      return resultOf(figure, await alternate(bench, figure.rounds, tell));
     } finally {
       await bench.close();
     }
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-};
+  });
 
 export type Pair = { readonly baseline: Sample; readonly product: Sample };
 

@@ -44,6 +44,9 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+// Servers and folders go with this process, however it ends.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
 const isChosen = ({ name }: { readonly name: string }) => asked.length === 0 || asked.includes(name);
 const teller =
   ({ name }: { readonly name: string }) =>

@@ -1,7 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-
+import { withFolder } from './folder.ts';
 /** Something that this product must get through, of which not one figure tells but several. */
 export type Trial = {
   /** What it is called on the command line. */
@@ -38,14 +35,8 @@ export type TrialRow = Omit<Observation, 'ratio'> & {
 
 export type TrialResult = { readonly name: string; readonly rows: readonly TrialRow[] };
 
-export const measureTrial = async ({ name, run }: Trial, tell: (text: string) => void): Promise<TrialResult> => {
-  const folder = mkdtempSync(join(tmpdir(), 'keyledger-bench-'));
-  try {
-    return { name, rows: (await run(folder, tell)).map(rowOf) };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-};
+export const measureTrial = ({ name, run }: Trial, tell: (text: string) => void): Promise<TrialResult> =>
+  withFolder(async (folder) => ({ name, rows: (await run(folder, tell)).map(rowOf) }));
 
 const rowOf = (observation: Observation): TrialRow => {
   const { value, baseline, goal } = observation;
