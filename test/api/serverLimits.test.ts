@@ -1,9 +1,10 @@
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import * as assert from 'uvu/assert';
+import { clientErrorAnswer } from '../../api/clientErrors.ts';
 import { Refusal } from '../../api/refusal.ts';
 import { readBody } from '../../api/requestBody.ts';
-import { clientErrorAnswer, endStalled, hasOneHost, serverLimits } from '../../api/serverLimits.ts';
+import { endStalled, hasOneHost, serverLimits } from '../../api/serverLimits.ts';
 import { eventually } from '../support/eventually.ts';
 import { openConnection } from '../support/rawHttp.ts';
 import { assertRefused } from '../support/refused.ts';
