@@ -65,8 +65,8 @@ export const createUseRows = () => {
       return row;
     },
 
-    keyId: (row: number): KeyId => writeUuid(ids.bytes(), row * 16),
-    ownerId: (row: number): UserId => writeUuid(owners.bytes(), columns.owner.get(row) * 16),
+    keyId: (row: number): KeyId => writeUuid(ids.buffer(), row * 16),
+    ownerId: (row: number): UserId => writeUuid(owners.buffer(), columns.owner.get(row) * 16),
     /** Milliseconds since 1970. */
     at: columns.at.get,
     ip: (row: number): string | null => addresses[columns.address.get(row) - 1] ?? null,

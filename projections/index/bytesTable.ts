@@ -1,3 +1,5 @@
+import { isWholeBuffer, leastRows } from './rows.ts';
+
 /**
  * Finds rows by keys of a fixed number of bytes: open addressing over an Int32Array, the keys one after the other in a
  * single Uint8Array. A row is its number, counted from 0 in the order of adding; rows are never removed. A million keys
@@ -12,14 +14,14 @@ export type BytesTable = {
   readonly add: (bytes: Uint8Array, at?: number) => number;
   /** The bytes of all rows, one after the other; valid until the next `add`. */
   readonly bytes: () => Uint8Array;
-  /** The same, with whatever room there is behind them: nothing is made to tell it. */
+  /** The same with the spare room behind them: no view is made, which counts where this is called for every key. */
   readonly buffer: () => Uint8Array;
   /** Takes over the keys of `rows` rows at once, and the bytes themselves where they are a buffer of their own. */
   readonly load: (bytes: Uint8Array, rows: number) => void;
 };
 
 /** @param width bytes of a key, a multiple of 4 */
-export const createBytesTable = (width: number, capacity = 64): BytesTable => {
+export const createBytesTable = (width: number, capacity = leastRows): BytesTable => {
   let keys = new Uint8Array(capacity * width);
   let words = new Int32Array(keys.buffer);
   let slots = new Int32Array(slotsFor(capacity));
@@ -78,9 +80,10 @@ export const createBytesTable = (width: number, capacity = 64): BytesTable => {
     bytes: () => keys.subarray(0, size * width),
     buffer: () => keys,
     load: (bytes, rows) => {
-      if (rows >= 64 && bytes.length === rows * width && isWholeBuffer(bytes)) keys = new Uint8Array(bytes.buffer);
+      if (rows >= leastRows && bytes.length === rows * width && isWholeBuffer(bytes))
+        keys = new Uint8Array(bytes.buffer);
       else {
-        keys = new Uint8Array(Math.max(64, rows) * width);
+        keys = new Uint8Array(Math.max(leastRows, rows) * width);
         keys.set(bytes.subarray(0, rows * width));
       }
       words = new Int32Array(keys.buffer);
@@ -96,10 +99,6 @@ const slotsFor = (rows: number) => {
   while (slots < rows * 2) slots *= 2;
   return slots;
 };
-
-/** Nothing else lies in its memory: whoever loads a million rows need not have them twice. */
-export const isWholeBuffer = (bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> =>
-  bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength;
 
 // All words take part: the first bytes of an id are a time, and equal for ids made together.
 const mixed = (words: Int32Array, first: number, count: number) => {

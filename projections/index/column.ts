@@ -1,4 +1,4 @@
-import { isWholeBuffer } from './bytesTable.ts';
+import { isWholeBuffer, leastRows } from './rows.ts';
 
 type Numbers = Uint8Array | Int32Array | Float64Array;
 
@@ -15,7 +15,7 @@ export type Column<A extends Numbers = Numbers> = {
 type Make<A> = { new (length: number): A; new (buffer: ArrayBuffer): A; readonly BYTES_PER_ELEMENT: number };
 
 export const createColumn = <A extends Numbers>(make: Make<A>): Column<A> => {
-  let values = new make(64);
+  let values = new make(leastRows);
 
   const reserve = (rows: number) => {
     if (rows <= values.length) return;
@@ -39,9 +39,9 @@ export const createColumn = <A extends Numbers>(make: Make<A>): Column<A> => {
     },
     load: (bytes, rows) => {
       if (bytes.length !== rows * make.BYTES_PER_ELEMENT) throw new Error('a column of another length than its rows');
-      if (rows >= 64 && isWholeBuffer(bytes)) values = new make(bytes.buffer);
+      if (rows >= leastRows && isWholeBuffer(bytes)) values = new make(bytes.buffer);
       else {
-        values = new make(Math.max(64, rows));
+        values = new make(Math.max(leastRows, rows));
         new Uint8Array(values.buffer).set(bytes);
       }
     },

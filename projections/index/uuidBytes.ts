@@ -1,7 +1,7 @@
 const digits = '0123456789abcdef';
 const dash = 45;
 
-/** By the character code of a lower-case hex digit; -1, or beyond the table nothing, of what is none. */
+/** By character code: the value of a lower-case hex digit; -1 where it is none, and nothing beyond the table. */
 const digitOf = new Int8Array(128).fill(-1);
 for (let value = 0; value < 16; value++) digitOf[digits.charCodeAt(value)] = value;
 const isDigit = (value: number | undefined): value is number => value !== undefined && value >= 0;
@@ -35,7 +35,7 @@ const codes = (shift: number) => Uint8Array.from({ length: 256 }, (_, byte) => d
 const highs = codes(4);
 const lows = codes(0);
 
-/** The UUID whose 16 bytes stand at `at`. Made in one go: a text joined of parts is copied once more by whoever looks it up. */
+/** The UUID whose 16 bytes stand at `at`. Made in one go: a text joined from parts is copied once more when it is looked up. */
 export const writeUuid = (bytes: Uint8Array, at: number): string => {
   const high = (byte: number) => highs[bytes[at + byte]!]!;
   const low = (byte: number) => lows[bytes[at + byte]!]!;
