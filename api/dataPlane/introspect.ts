@@ -3,9 +3,9 @@ import { classify } from '../../domain/keyText.ts';
 import type { Answer } from '../../projections/verificationIndex.ts';
 import { parsed, Refusal } from '../refusal.ts';
 import { utf8 } from '../requestBody.ts';
-import { collectBody } from './bodyBytes.ts';
-import { callerOf, type DataPlane, type Exchange, fail } from './context.ts';
+import { callerOf, type DataPlane, type Exchange } from './context.ts';
 import { sendJson } from './sendJson.ts';
+import { takeBody } from './takeBody.ts';
 
 /** Bytes that a question may have. */
 const introspectLimit = 8192;
@@ -48,7 +48,7 @@ const explained = (fields: URLSearchParams): string => {
   return parsed(introspectBody, Object.fromEntries(fields), 'body').token;
 };
 
-/** What a form writes otherwise than it is meant, or that divides it. */
+/** What a form writes otherwise than it is meant, or what divides it. */
 const special = /[%+&]/;
 const onlyField = 'token=';
 
@@ -101,12 +101,5 @@ export const introspect = (plane: DataPlane, exchange: Exchange): void => {
   callerOf(plane, request, 'verify');
   if (!isForm(request.headers['content-type']))
     throw new Refusal('unsupported-media-type', { detail: 'Send the body as application/x-www-form-urlencoded.' });
-  collectBody(request, introspectLimit, (bytes) => {
-    try {
-      if (bytes === null) throw new Refusal('payload-too-large', { params: { limit: introspectLimit } });
-      answer(plane, exchange, bytes);
-    } catch (error) {
-      fail(plane, exchange, error);
-    }
-  });
+  takeBody(plane, exchange, introspectLimit, answer);
 };

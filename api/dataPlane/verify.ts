@@ -2,9 +2,9 @@ import { classify } from '../../domain/keyText.ts';
 import { parsed, Refusal } from '../refusal.ts';
 import { utf8 } from '../requestBody.ts';
 import { answerText } from './answerText.ts';
-import { collectBody } from './bodyBytes.ts';
 import { type Caller, callerOf, type DataPlane, type Exchange, fail, unavailable } from './context.ts';
 import { sendJson } from './sendJson.ts';
+import { takeBody } from './takeBody.ts';
 import { isVerifyBody, type VerifyBody, verifyBody } from './verifyBody.ts';
 
 /** Bytes that a question may have. */
@@ -64,15 +64,7 @@ const isJson = (contentType: string | undefined): boolean =>
 
 /** POST /v1/verify, without a promise on its way: the answer to a service at request speed. */
 export const verify = (plane: DataPlane, exchange: Exchange): void => {
-  const { request } = exchange;
-  if (!isJson(request.headers['content-type']))
+  if (!isJson(exchange.request.headers['content-type']))
     throw new Refusal('unsupported-media-type', { detail: 'Send the body as application/json.' });
-  collectBody(request, verifyLimit, (bytes) => {
-    try {
-      if (bytes === null) throw new Refusal('payload-too-large', { params: { limit: verifyLimit } });
-      decide(plane, exchange, bytes);
-    } catch (error) {
-      fail(plane, exchange, error);
-    }
-  });
+  takeBody(plane, exchange, verifyLimit, decide);
 };
