@@ -1,7 +1,8 @@
 import type { Clock } from '../../commands/environment.ts';
 import type { EventStore, Position, StoredEvent } from '../../commands/ports/eventStore.ts';
-import type { Batch, Build, Document, Lists } from '../../commands/ports/lists.ts';
+import type { Build, Document, Lists } from '../../commands/ports/lists.ts';
 import type { Projection } from '../../projections/projection.ts';
+import { changesIn } from './changesIn.ts';
 import { type Difference, differencesBetween, fieldsThatDiffer } from './difference.ts';
 import { fillingOf } from './filling.ts';
 import type { BatchEvent } from './openedBatch.ts';
@@ -146,31 +147,4 @@ export const verifyList = async (
     await lists.dropBuild(beside.id);
   }
   return { compared, count, differences };
-};
-
-/** The lists, and which documents were written there by whoever uses them through this. */
-const changesIn = (lists: Lists) => {
-  let ids = new Set<string>();
-  let any = false;
-  const note = ({ applied }: Batch) => {
-    for (const change of applied.flatMap(({ changes }) => changes))
-      if (change.op === 'updateWhere') any = true;
-      else ids.add(change.id);
-  };
-  return {
-    lists: {
-      ...lists,
-      apply: (buildId, batch) => {
-        note(batch);
-        return lists.apply(buildId, batch);
-      },
-    } satisfies Lists as Lists,
-    /** @returns those since it was last asked; any: nobody knows which */
-    take: (): ReadonlySet<string> | 'any' => {
-      const taken = any ? 'any' : ids;
-      ids = new Set();
-      any = false;
-      return taken;
-    },
-  };
 };
