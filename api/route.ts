@@ -109,8 +109,8 @@ export type Route<
   /** What it takes stands in the link: a page of another site and a mail program may post it too, whatever their body says. */
   readonly byLink?: true;
   /**
-   * It ends the session that it comes with, so a repeat comes from nobody: what that is answered which brings the token of
-   * the session that was and the same Idempotency-Key. Null: nothing is known of it.
+   * It ends the session that it comes with, so a repeat comes from nobody: what such a repeat is answered where it brings
+   * the token of the session that was and the same Idempotency-Key. Null: nothing is known of it.
    */
   readonly afterwards?: (token: string, call: NonNullable<CommandRequest['idempotency']>) => Promise<Answer | null>;
   /** No Idempotency-Key here (sign-in and the like). */

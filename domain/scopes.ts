@@ -25,7 +25,7 @@ export const isScopePattern = (text: string): boolean =>
  */
 export const longestCatalog = 250_000;
 
-/** Of one application, too: as many lower actions as a scope can bring. */
+/** Of one application: a scope brings along no more lower actions than these. */
 export const mostActions = 200;
 
 const lengthOfScopes = (items: ScopeCatalog): number =>

@@ -144,7 +144,7 @@ const contentOf = (name: string, path: string): string => {
   }
 };
 
-/** A secret that was never written is no way to say that there is none: what runs without it is another installation. */
+/** An empty file does not say that there is no secret: what runs without it would be another installation. */
 const readFileVariable = (name: string, path: string): string => {
   const content = contentOf(name, path);
   if (content.trim() === '') throw new ConfigurationError(`${name}_FILE: ${path} is empty`);

@@ -18,7 +18,7 @@ import type { Worker } from '../workers/worker.ts';
 import type { Inside } from './core.ts';
 
 /** Somebody as their stream knew them before one of its events; null of whoever was erased since. */
-const userAt =
+const userBefore =
   ({ stores: { store }, codec }: Pick<Inside, 'stores' | 'codec'>) =>
   async (userId: UserId, before: number): Promise<User | null> => {
     let state = user.initialState();
@@ -79,7 +79,7 @@ export const mailWorkers = (inside: Inside): readonly Worker[] => {
       ...parts,
       outbox: mails.outbox,
       canMail: async () => (await mails.servers.current()) !== null,
-      userBefore: userAt(inside),
+      userBefore: userBefore(inside),
     }),
     ownerNotices({
       ...parts,

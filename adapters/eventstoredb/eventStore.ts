@@ -15,7 +15,7 @@ export type EventStoreDbOptions = {
   readonly connectionString: string;
   /** The first word of every stream's name; empty: the whole store is ours. */
   readonly prefix: string;
-  /** Whether a stream of any installation may have this name: without a prefix, what others have before it is told by that. */
+  /** Whether an installation may have a stream of this name: without a prefix, that is how those of others are told apart. */
   readonly isStream?: (name: string) => boolean;
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly scheduler: Scheduler;

@@ -25,8 +25,8 @@ const longestLag = 1_000;
 /** One subscription for all who wait, from the first of them on. It is opened again whenever it is lost. */
 export const createWakeUps = (connection: Connection, names: StreamNames, time: Time): WakeUps => {
   const waiters = createWaiters();
-  /** How many wait, and the subscription where it waits for one of them. */
   let waits = 0;
+  /** Where the subscription rests until somebody waits. */
   const listeners = createWaiters();
   const ended = new AbortController();
   let newest: Position | null = null;

@@ -125,7 +125,7 @@ export const openWriter = async <Message, Result>(options: WriterOptions): Promi
       if (worker === null) return ensureStarted();
       if (flushing) return;
       flushing = true;
-      // What else comes now goes with it: to hand over one is dear, and many cost hardly more.
+      // What else comes now goes with it: handing over one is expensive, and many cost hardly more.
       if (turns.isHurried()) setImmediate(flush);
       else queueMicrotask(flush);
     });

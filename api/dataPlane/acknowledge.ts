@@ -37,9 +37,9 @@ const forgottenMs = 30 * 24 * 60 * 60 * 1000;
 const after = (before: Acknowledgement | null, told: Acknowledgement): Acknowledgement => {
   if (before === null || before.epoch !== told.epoch) return { ...told, from: told.position, recent: [moment(told)] };
   const { recent = [moment(before)], from } = before;
-  const since = { ...told, ...(from !== undefined && { from }) };
-  if (before.position >= told.position) return { ...since, position: before.position, recent };
-  return { ...since, recent: [...recent, moment(told)].slice(-mostRecent) };
+  const next = { ...told, ...(from !== undefined && { from }) };
+  if (before.position >= told.position) return { ...next, position: before.position, recent };
+  return { ...next, recent: [...recent, moment(told)].slice(-mostRecent) };
 };
 
 const moment = ({ position, at }: { readonly position: string; readonly at: Instant }) => ({ position, at });

@@ -7,7 +7,7 @@ import type { PurposeKeys } from '../sealing/purposeKeys.ts';
 
 export type AddressToken = { readonly userId: UserId; readonly email: string; readonly until: Instant };
 
-/** What the link was made for: it is another account's once its password, its address or its epoch has changed. */
+/** The account as it stood when the link was made: good no longer once its password, address or epoch has changed. */
 type Standing = Pick<User, 'claim' | 'ownerEpoch' | 'passwordHash'>;
 
 /** Tokens in links of mails. Sealed: nobody makes one up or reads one, and nothing of them is kept. */

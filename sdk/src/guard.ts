@@ -113,7 +113,7 @@ const refuse = (response: GuardedResponse, { status, headers, problem }: Refusal
 
 /**
  * For Express, and any other that calls `(request, response, next)`: what is not let through is answered here.
- * @throws TypeError where a scope is none, or something else is needed
+ * @throws TypeError where a scope is malformed, or something unknown is needed
  */
 export const expressGuard = (verify: Verify, given: Needs): Middleware => {
   const needs = fixed(given);

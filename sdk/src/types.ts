@@ -202,7 +202,8 @@ export type Verifier = {
   /**
    * Whether a key works, and may do all of `scopes`. It may be called before `ready`: then it asks the server.
    * @param key as it was sent; nothing is trimmed
-   * @throws VerifierUnavailable where nobody can tell: answer 503 @throws TypeError where a scope is none, or something else is asked for
+   * @throws VerifierUnavailable where nobody can tell: answer 503
+   * @throws TypeError where a scope is malformed, or something unknown is asked for
    */
   readonly verify: (key: string, question?: Question) => Promise<ValidKey | InvalidKey>;
   /**
@@ -210,13 +211,13 @@ export type Verifier = {
    * `request.keyledger` is the key. Answers all others with problem+json (RFC 9457): 401, 403 where a scope is missing,
    * 400 where both headers name different keys, 503 where nobody can tell. For Express and anything else that calls
    * `(request, response, next)`.
-   * @throws TypeError where a scope is none, or something else is asked for
+   * @throws TypeError where a scope is malformed, or something unknown is asked for
    */
   readonly express: (needs?: Needs) => Middleware;
   /**
    * The same for servers that take a Request: the key, or the Response that refuses it.
    * @param needs also `ip`, the address that sent the request, which a Request does not tell
-   * @throws TypeError where a scope is none, or something else is asked for
+   * @throws TypeError where a scope is malformed, or something unknown is asked for
    */
   readonly handle: (
     request: Pick<Request, 'headers'>,
