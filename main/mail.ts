@@ -25,7 +25,7 @@ const mostCounted = 100;
 
 /** What whoever watches needs: mails that were given up wait for an operator, whichever process gave them up. */
 const mailMetrics = ({ queue }: Pick<ReturnType<typeof createMails>, 'queue'>) => {
-  const outcomes = createCounter('keyledger_mails_total', 'Mails that this process came to an end with, by outcome.');
+  const outcomes = createCounter('keyledger_mails_total', 'Mails that this process was done with, by outcome.');
   const givenUp: Metric = {
     name: 'keyledger_mails_given_up',
     help: `Mails that were given up and wait for an operator, counted to ${mostCounted}.`,

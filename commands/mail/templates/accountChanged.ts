@@ -34,7 +34,7 @@ const english: Said = {
   ],
   'recovery-codes': [
     'New recovery codes were made',
-    'New recovery codes were made for your account. Those from before are good for nothing any more.',
+    'New recovery codes were made for your account. The ones from before no longer work.',
   ],
 };
 
@@ -86,7 +86,7 @@ export const accountChanged: Template<Changed> = {
     letter(
       english[what],
       [['When', reader.time(at)]],
-      'If you know nothing of it, set a new password at once, end all sessions, and tell your administrator.',
+      'If you did not expect this, set a new password at once, end all sessions, and tell your administrator.',
       'Security of your account',
       reader,
     ),

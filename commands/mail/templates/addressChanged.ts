@@ -12,7 +12,7 @@ export const addressChanged: Template<{ readonly at: Instant }> = {
         text: 'An administrator set another address for an account that was signed in to with this one. Mails about signing in go there from now on.',
       },
       { facts: [['When', time(at)]] },
-      { text: 'If you still use the account and know nothing of it, tell your administrator.' },
+      { text: 'If you still use the account and did not expect this, tell your administrator.' },
     ],
   }),
   de: ({ at }, { time }) => ({
