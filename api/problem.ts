@@ -43,7 +43,7 @@ export const problem = (code: ProblemCode, requestId: string, details: ProblemDe
 const challenge = 'Bearer realm="keyledger"';
 
 /** The headers that a code always brings: RFC 6750 for refused credentials, Retry-After (seconds) where waiting helps. */
-export const headersOfCode = (code: ProblemCode): { readonly [name: string]: string } => {
+const headersOfCode = (code: ProblemCode): { readonly [name: string]: string } => {
   switch (code) {
     case 'unauthenticated':
     case 'invalid-credentials':

@@ -22,7 +22,7 @@ const pointerOf = (path: readonly PropertyKey[]) =>
   path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 
 /** What zod found, as the contract shows it: each unknown field by its own name. */
-export const errorsOf = (issues: readonly z.core.$ZodIssue[], where: ProblemError['in']): ProblemError[] =>
+const errorsOf = (issues: readonly z.core.$ZodIssue[], where: ProblemError['in']): ProblemError[] =>
   issues.slice(0, 20).flatMap((issue) => {
     const at = (path: readonly PropertyKey[]) => (where === 'body' ? pointerOf(path) : String(path[0] ?? ''));
     if (issue.code === 'unrecognized_keys')

@@ -7,7 +7,7 @@ import type { Settings } from './settings.ts';
 import { tidy } from './text.ts';
 
 /** Neither revoked nor over by the clock: its text works, as far as it is up to the key. */
-export const isAlive = (key: Key, at: Instant, ownerEpoch: number): boolean =>
+const isAlive = (key: Key, at: Instant, ownerEpoch: number): boolean =>
   key.revokedAt === null &&
   key.ownerEpoch === ownerEpoch &&
   !hasExpired(key, at) &&

@@ -5,9 +5,9 @@ import { lengthOf } from './text.ts';
  * In code points. Long instead of complicated, no rules on what it is made of (NIST SP 800-63B-4, 3.1.1.2: 15 where the
  * password stands alone, 8 beside a second factor).
  */
-export const shortestPassword = 15;
-export const shortestPasswordWithSecondFactor = 8;
-export const longestPassword = 256;
+const shortestPassword = 15;
+const shortestPasswordWithSecondFactor = 8;
+const longestPassword = 256;
 
 export type PasswordChoice = {
   readonly password: string;

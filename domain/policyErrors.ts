@@ -1,7 +1,7 @@
 import type { FieldError } from './decider.ts';
 import type { KeyPolicy } from './keyPolicy.ts';
 
-export const prefixPattern = /^[a-z][a-z0-9]{1,11}$/;
+const prefixPattern = /^[a-z][a-z0-9]{1,11}$/;
 
 /** Service tokens have the form of a key under this prefix, so no key may have it. */
 export const serviceTokenPrefix = 'svc';

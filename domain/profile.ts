@@ -36,7 +36,7 @@ export const defaultLanguage = 'en';
 export const defaultTimeZone = 'UTC';
 
 /** In code points. */
-export const longestText = {
+const longestText = {
   firstName: 100,
   lastName: 100,
   fullName: 200,

@@ -109,7 +109,7 @@ export type RolesCommand =
   | { readonly type: 'RemoveAdministrator'; readonly userId: UserId };
 
 /** A letter, then letters, digits, dots, dashes and underscores: 64 in all. */
-export const roleNamePattern = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
+const roleNamePattern = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
 
 const decide = (command: RolesCommand, roles: Roles): Decision<RolesEvent> => {
   switch (command.type) {

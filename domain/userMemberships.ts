@@ -29,7 +29,7 @@ export const decideMemberships = (command: MembershipCommand, user: User): Decis
 /** Each once, sorted; `errors` says which of them is no name. */
 export type Names = { readonly names: readonly string[]; readonly errors: readonly FieldError[] };
 
-export const mostNames = 200;
+const mostNames = 200;
 export const longestName = 100;
 
 export const readRoles = (given: readonly string[]): Names => {

@@ -10,7 +10,7 @@ import { user } from '../domain/userDecider.ts';
 import type { Inside } from './core.ts';
 import { OperationError } from './operations.ts';
 
-export const defaultEmail = 'admin@localhost';
+const defaultEmail = 'admin@localhost';
 
 export type AdministratorDeps = {
   readonly inside: Inside;

@@ -20,7 +20,7 @@ export type ExpiryNoticesParts = WorkerParts & {
   readonly notice: (notice: ExpiryNotice) => Promise<void>;
 };
 
-export const expiryNoticesKind = 'expiry-notices';
+const expiryNoticesKind = 'expiry-notices';
 
 const name = 'expiry-notices';
 const dayMs = 24 * 3600 * 1000;

@@ -11,7 +11,7 @@ const unavailableCode = 14;
 const unknownCode = 2;
 
 export const isNotFound = (error: unknown): boolean => typeOf(error) === 'stream-not-found';
-export const isDeleted = (error: unknown): boolean => typeOf(error) === 'stream-deleted';
+const isDeleted = (error: unknown): boolean => typeOf(error) === 'stream-deleted';
 export const isAccessDenied = (error: unknown): boolean => typeOf(error) === 'access-denied';
 
 /** What the server says to a position at which no record begins, and to other things. */

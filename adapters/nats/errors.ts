@@ -17,7 +17,7 @@ const messageNotFound = 10037;
 const apiError = (error: unknown): number | null =>
   error instanceof NatsError ? (error.api_error?.err_code ?? null) : null;
 
-export const isOutOfStep = (error: unknown): boolean => apiError(error) === wrongLastSequence;
+const isOutOfStep = (error: unknown): boolean => apiError(error) === wrongLastSequence;
 export const isNoStream = (error: unknown): boolean => apiError(error) === streamNotFound;
 export const isStreamThere = (error: unknown): boolean => apiError(error) === streamNameInUse;
 export const isNoMessage = (error: unknown): boolean => apiError(error) === messageNotFound;

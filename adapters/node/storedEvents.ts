@@ -1,7 +1,7 @@
 import type { EventToAppend, ExpectedRevision, StoredEvent } from '../../commands/ports/eventStore.ts';
 
 /** What one append may hold: more is a mistake in the command, and would stop every other writer. */
-export const maxEventsPerAppend = 10_000;
+const maxEventsPerAppend = 10_000;
 /** Characters of all its events together, as JSON. */
 export const maxAppendSize = 16 * 1024 * 1024;
 

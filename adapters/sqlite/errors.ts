@@ -13,7 +13,7 @@ export class DataRefused extends Error {
 }
 
 /** SQLite's primary result code, or null for an error that is not SQLite's. */
-export const resultCode = (error: unknown): number | null =>
+const resultCode = (error: unknown): number | null =>
   error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : null;
 
 const busy = 5;

@@ -38,7 +38,7 @@ export type AppendMessage = {
   readonly events: readonly (string | null)[];
 };
 
-export const fieldsPerEvent = 5;
+const fieldsPerEvent = 5;
 
 /** `actual` is the stream's last revision, -1 where it has no events. */
 export type AppendAnswer = { readonly revision: number; readonly seq: number } | { readonly actual: number };

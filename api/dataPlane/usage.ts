@@ -7,7 +7,7 @@ import { callerOf, type DataPlane, type Exchange } from './context.ts';
 import { ipAddress } from './verifyBody.ts';
 
 /** Bytes that a report may have: a thousand items, and room to spare. */
-export const usageLimit = 262_144;
+const usageLimit = 262_144;
 
 /** What POST /v1/usage takes: use of keys that a service verified from its own memory. */
 export const usageBody = z.strictObject({

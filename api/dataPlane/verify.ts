@@ -8,7 +8,7 @@ import { takeBody } from './takeBody.ts';
 import { isVerifyBody, type VerifyBody, verifyBody } from './verifyBody.ts';
 
 /** Bytes that a question may have. */
-export const verifyLimit = 8192;
+const verifyLimit = 8192;
 
 const longestWaitMs = 2000;
 const noScopes: readonly string[] = [];

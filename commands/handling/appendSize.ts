@@ -1,7 +1,7 @@
 import { toUtf8 } from '../sealing/encoding.ts';
 
 /** EventStoreDB takes at most 1 MiB in one append; what of it the events of one may take, with what stands around them. */
-export const appendBytes = 900_000;
+const appendBytes = 900_000;
 
 /** Of an event whatever it says: ids, times, and who asked from where, sealed, at its longest. */
 export const envelopeBytes = 2_600;

@@ -16,9 +16,9 @@ export type ShownOnce = {
   readonly forget: (of: string) => Promise<void>;
 };
 
-export const shownOnceKind = 'shown-once';
+const shownOnceKind = 'shown-once';
 /** An answer is asked for again within minutes, or by somebody else. */
-export const shownOnceMs = 10 * 60_000;
+const shownOnceMs = 10 * 60_000;
 
 const purpose = 'vault shown once';
 const pageSize = 100;

@@ -25,7 +25,7 @@ type Password = { readonly password: string };
 /** By the id of the event that it belongs to: no server is ever given another one's. */
 export type MailPasswords = VaultTable<Password>;
 
-export const mailPasswordKind = 'mail-password';
+const mailPasswordKind = 'mail-password';
 
 export const mailPasswords = (vault: Vault, boxes: Boxes): MailPasswords =>
   sealedTable<Password>(vault, mailPasswordKind, boxes);

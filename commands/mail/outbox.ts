@@ -62,13 +62,13 @@ export type OutboxRow = {
   readonly lastError: string | null;
 };
 
-export const mailKind = 'mail';
+const mailKind = 'mail';
 
 const day = 24 * 3600 * 1000;
 /** How long a mail that nobody took is kept for operators, and how long it is known that one was sent. */
 export const keptMs = 30 * day;
 /** How long a mail is tried where nothing else limits it. */
-export const triedMs = 3 * day;
+const triedMs = 3 * day;
 
 export type OutboxTable = VaultTable<OutboxRow>;
 

@@ -48,7 +48,7 @@ export const codeThrottleKeys = (userId: UserId, from: { readonly device: string
 /** The last thirty seconds of a secret whose code was used. */
 type Used = { readonly step: number; readonly by: string };
 
-export const usedStepKind = 'one-time-step';
+const usedStepKind = 'one-time-step';
 /** A clock that was set back must not make a used code good again. */
 const keptMs = 30 * 24 * 3_600_000;
 

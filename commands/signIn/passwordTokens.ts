@@ -40,12 +40,12 @@ export type PasswordTokens = {
 };
 
 /** How long a token works. */
-export const tokenSeconds: { readonly [kind in TokenKind]: number } = {
+const tokenSeconds: { readonly [kind in TokenKind]: number } = {
   'password-reset': 3600,
   invitation: 7 * 24 * 3600,
 };
 
-export const passwordTokenKind = 'password-token';
+const passwordTokenKind = 'password-token';
 
 // Stored shape, sealed under the person's key, by the user's id.
 type Stored = {

@@ -24,7 +24,7 @@ export type Throttling = {
   readonly admit: (keys: readonly ThrottleKey[], at: Instant) => Promise<Admitted | Rejection>;
 };
 
-export const throttleKind = 'throttle';
+const throttleKind = 'throttle';
 
 type Counted = {
   readonly id: string;

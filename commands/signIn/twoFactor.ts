@@ -36,7 +36,7 @@ type Enrolment = {
   readonly until: Instant;
 };
 
-export const enrolmentKind = 'two-factor-enrolment';
+const enrolmentKind = 'two-factor-enrolment';
 const enrolmentMs = 30 * 60_000;
 
 /** What enrolling and renewing show once: `secret` and `otpauthUrl` are of an enrolment alone. */

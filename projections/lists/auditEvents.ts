@@ -9,7 +9,7 @@ import type { SealedProjection } from '../projection.ts';
  * Every event, by position, sealed as in the log: whoever answers opens it. Erasing a person needs nothing here, and
  * this list holds nothing personal. Signed checkpoints are the log's own book-keeping and left out.
  */
-export const auditEventsSchema: ListSchema = {
+const auditEventsSchema: ListSchema = {
   name: 'auditEvents',
   version: 1,
   columns: {

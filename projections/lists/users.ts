@@ -12,7 +12,7 @@ import { projectionOf, type Reader, withoutNulls } from '../projection.ts';
  * Everybody, by user id. `assignedRoles` and `administrator` come from two streams and stay apart: a user's roles are
  * both together. A document that has no `createdAt` yet belongs to a user whose own stream is parked: see `known`.
  */
-export const usersSchema: ListSchema = {
+const usersSchema: ListSchema = {
   name: 'users',
   version: 1,
   columns: {
