@@ -72,12 +72,13 @@ const storm = ({ owners, keysEach, aheadMs }: StormSizes, data: string, tell: (t
     tell('expiring');
     const recordedAt = await allRecorded(join(data, 'log.sqlite'), events, owners * keysEach);
     tell(`recorded in ${recordedAt - firstEnd} ms`);
-    const { verify, api, askedAfterEnd, acceptedAfterEnd } = await ask<Found>({ until: recordedAt });
+    const { verify, api, calls, askedAfterEnd, acceptedAfterEnd } = await ask<Found>({ until: recordedAt });
     return [
       told('keys asked for after their end', 'keys', askedAfterEnd, null, null),
       told('of them accepted', 'keys', acceptedAfterEnd, null, { atMost: 0 }),
       told('from the first end until all are recorded', 's', (recordedAt - firstEnd) / 1000, null, { atMost: 60 }),
       p99('p99 of a call of the API', api, { atMost: 200 }),
+      ...Object.entries(calls).map(([name, called]) => p99(`of them: ${name}`, called, null)),
       p99('p99 of a verification', verify, { atMost: 200 }),
     ];
   });
@@ -92,7 +93,7 @@ const told = (what: string, unit: string, value: number, baseline: number | null
   goal,
 });
 
-const p99 = (what: string, { before, meanwhile }: { before: Called; meanwhile: Called }, goal: Goal) =>
+const p99 = (what: string, { before, meanwhile }: { before: Called; meanwhile: Called }, goal: Goal | null) =>
   told(what, 'ms', meanwhile.p99Ms, before.p99Ms, goal);
 
 const administrator = async (server: Server): Promise<Pick<Calling, 'cookie' | 'userId'>> => {

@@ -21,6 +21,8 @@ export type Called = { readonly count: number; readonly p50Ms: number; readonly 
 export type Found = {
   readonly verify: { readonly before: Called; readonly meanwhile: Called };
   readonly api: { readonly before: Called; readonly meanwhile: Called };
+  /** The calls of `api`, each by what it does. */
+  readonly calls: { readonly [name: string]: { readonly before: Called; readonly meanwhile: Called } };
   /** Verifications that were asked after the key's end, and those of them that were answered `valid`. */
   readonly askedAfterEnd: number;
   readonly acceptedAfterEnd: number;
@@ -31,7 +33,7 @@ const apiCallsPerSecond = 20;
 /** How much before the first end counts as quiet. */
 const beforeMs = 8_000;
 
-type Call = { readonly kind: 'verify' | 'api'; readonly at: number; readonly ms: number };
+type Call = { readonly kind: 'verify' | 'api'; readonly name: string; readonly at: number; readonly ms: number };
 
 const agent = new Agent({ keepAlive: true });
 
@@ -56,11 +58,11 @@ let acceptedAfterEnd = 0;
 let failed: string | null = null;
 const underWay = new Set<Promise<void>>();
 
-const timed = (kind: Call['kind'], work: () => Promise<void>) => {
+const timed = (kind: Call['kind'], name: string, work: () => Promise<void>) => {
   const at = Date.now();
   const began = performance.now();
   const calling: Promise<void> = work()
-    .then(() => void calls.push({ kind, at, ms: performance.now() - began }))
+    .then(() => void calls.push({ kind, name, at, ms: performance.now() - began }))
     .catch((error: Error) => {
       failed ??= error.message;
     })
@@ -80,18 +82,24 @@ const verifyOne = async ({ port, token, keys }: Calling) => {
   }
 };
 
+const apiCalls: { readonly [name: string]: (calling: Calling, turn: number) => Promise<{ readonly status: number }> } =
+  {
+    'own profile': ({ port, cookie }) => send(port, 'GET', '/v1/profile', { cookie }, null),
+    'list of users': ({ port, cookie }) => send(port, 'GET', '/v1/admin/users?limit=20', { cookie }, null),
+    'list of keys': ({ port, cookie }) => send(port, 'GET', '/v1/admin/api-keys?limit=20', { cookie }, null),
+    'change of a user': ({ port, cookie, userId }, turn) =>
+      send(port, 'PATCH', `/v1/admin/users/${userId}`, { cookie }, { firstName: `Name ${turn}` }),
+  };
+const apiNames = Object.keys(apiCalls);
+
 let turn = 0;
-const callApi = async ({ port, cookie, userId }: Calling) => {
-  const headers = { cookie };
+const callApi = (calling: Calling) => {
   turn += 1;
-  const path = `/v1/admin/users/${userId}`;
-  const { status } = await [
-    () => send(port, 'GET', '/v1/profile', headers, null),
-    () => send(port, 'GET', '/v1/admin/users?limit=20', headers, null),
-    () => send(port, 'GET', '/v1/admin/api-keys?limit=20', headers, null),
-    () => send(port, 'PATCH', path, headers, { firstName: `Name ${turn}` }),
-  ][turn % 4]!();
-  if (status !== 200) throw new Error(`call ${turn % 4} was answered ${status}`);
+  const name = apiNames[turn % apiNames.length]!;
+  timed('api', name, async () => {
+    const { status } = await apiCalls[name]!(calling, turn);
+    if (status !== 200) throw new Error(`${name} was answered ${status}`);
+  });
 };
 
 /** Keeps the pace also where this process was late. */
@@ -103,9 +111,9 @@ const atPace = (perSecond: number, call: () => void) => {
   }, 2);
 };
 
-const between = (kind: Call['kind'], from: number, until: number): Called => {
-  const took = calls.filter((call) => call.kind === kind && call.at >= from && call.at < until).map(({ ms }) => ms);
-  if (took.length === 0) throw new Error(`nobody called (${kind})`);
+const between = (which: (call: Call) => boolean, from: number, until: number): Called => {
+  const took = calls.filter((call) => which(call) && call.at >= from && call.at < until).map(({ ms }) => ms);
+  if (took.length === 0) throw new Error('nobody called');
   return { count: took.length, p50Ms: percentile(took, 0.5), p99Ms: percentile(took, 0.99) };
 };
 
@@ -117,19 +125,25 @@ const answer = async (question: Question): Promise<Found | { readonly failed: st
     const calling = question.start;
     firstEnd = Math.min(...calling.keys.map(([, endsAt]) => endsAt));
     pacing = [
-      atPace(verificationsPerSecond, () => timed('verify', () => verifyOne(calling))),
-      atPace(apiCallsPerSecond, () => timed('api', () => callApi(calling))),
+      atPace(verificationsPerSecond, () => timed('verify', 'verify', () => verifyOne(calling))),
+      atPace(apiCallsPerSecond, () => callApi(calling)),
     ];
     return 'started';
   }
   for (const pace of pacing) clearInterval(pace);
   await Promise.all(underWay);
   if (failed !== null) return { failed };
-  const both = (kind: Call['kind']) => ({
-    before: between(kind, firstEnd - beforeMs, firstEnd),
-    meanwhile: between(kind, firstEnd, question.until),
+  const both = (which: (call: Call) => boolean) => ({
+    before: between(which, firstEnd - beforeMs, firstEnd),
+    meanwhile: between(which, firstEnd, question.until),
   });
-  return { verify: both('verify'), api: both('api'), askedAfterEnd, acceptedAfterEnd };
+  return {
+    verify: both(({ kind }) => kind === 'verify'),
+    api: both(({ kind }) => kind === 'api'),
+    calls: Object.fromEntries(apiNames.map((name) => [name, both((call) => call.name === name)])),
+    askedAfterEnd,
+    acceptedAfterEnd,
+  };
 };
 
 process.once('disconnect', () => process.exit(0));
