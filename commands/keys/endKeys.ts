@@ -9,8 +9,8 @@ import { keyring } from '../../domain/keyringDecisions.ts';
 import { settings } from '../../domain/settings.ts';
 import type { Command, Run } from '../command.ts';
 import { cutToFit, envelopeBytes, textBytes } from '../handling/appendSize.ts';
+import { together } from '../handling/together.ts';
 import { ownerFacts } from './ownerFacts.ts';
-import { together } from './together.ts';
 
 /** What one revocation takes at most: the note stands in the event and as its reason. */
 const revocationBytes = (note: string): number => envelopeBytes + 2 * textBytes(note);

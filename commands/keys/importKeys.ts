@@ -9,9 +9,9 @@ import { longestCatalog, mostActions } from '../../domain/scopes.ts';
 import type { User } from '../../domain/user.ts';
 import type { Command, Run } from '../command.ts';
 import { cutToFit, envelopeBytes, textBytes } from '../handling/appendSize.ts';
+import { together } from '../handling/together.ts';
 import type { ImportClaims } from './importClaims.ts';
 import { type OwnerFacts, ownerFacts } from './ownerFacts.ts';
-import { together } from './together.ts';
 
 export type KeyToImport = {
   readonly ownerId: UserId;
@@ -85,7 +85,7 @@ const importChunk = async (
     const mine = chunk.filter((_, i) => claimed[i]);
     const { events, codes } = importKeys(commandsFor(run, mine, known.facts), state);
     const rest = [...codes];
-    return { events, codes: claimed.map((is) => (is ? (rest.shift() ?? null) : 'conflict')) };
+    return { events, codes: claimed.map((isClaimed) => (isClaimed ? (rest.shift() ?? null) : 'conflict')) };
   };
   let codes: readonly (RejectionCode | null)[] | null = null;
   const step = await run.step(

@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import type { Execute, Loaded } from '../../../commands/command.ts';
 import type { Mails } from '../../../commands/mail/mail.ts';
-import type { Fold } from '../../../domain/decider.ts';
-import { isRejection } from '../../../domain/decider.ts';
+import { type Fold, isRejection } from '../../../domain/decider.ts';
 import { emailNormalForm } from '../../../domain/emailAddress.ts';
 import { administratorRole, effectiveRights, roles, rolesStream } from '../../../domain/roles.ts';
 import { userStream } from '../../../domain/user.ts';
