@@ -19,7 +19,7 @@ export type ListingContext = {
     /** @throws Failure not-caught-up */
     readonly waitFor: (list: string, position: Position, maxMs: number) => Promise<void>;
   };
-  /** Of the last event that this process appended; null: none yet. */
+  /** The furthest that anybody's command has come in this process; null: none yet. */
   readonly newestWrite: () => Position | null;
   readonly cursors: Cursors;
 };

@@ -14,7 +14,6 @@ import { apiKeyCommands } from '../commands/keys/apiKeys.ts';
 import { endKeysCommands } from '../commands/keys/endKeys.ts';
 import { importClaims } from '../commands/keys/importClaims.ts';
 import { keySecrets } from '../commands/keys/keySecrets.ts';
-import type { Position } from '../commands/ports/eventStore.ts';
 import { createSigningKeys } from '../commands/sealing/signingKeys.ts';
 import { sealedTable, vaultTable } from '../commands/sealing/vaultTable.ts';
 import { type Acknowledgement, acknowledgementKind, receiptCommands } from '../commands/services/receipts.ts';
@@ -70,8 +69,6 @@ export const wireInside = (
   const now = () => instant(clock.now());
   const processId = randomUUID();
 
-  let newest: Position | null = null;
-
   // The index is fed by a reader that needs the codec, and the commands wait for the reader: the codec comes first in time.
   const reader = createIndexReader({
     store,
@@ -95,7 +92,6 @@ export const wireInside = (
     masterKey: stores.masterKey,
     processId,
     afterAppend: async (position) => {
-      if (newest === null || position > newest) newest = position;
       await reader.afterAppend(position);
       // Everybody who waited for the same read goes on now, but not all at once.
       await new Promise<void>((resolve) => turns.take(resolve));
@@ -174,8 +170,6 @@ export const wireInside = (
     folds,
     boxes,
     purposeKeys,
-    /** Position of the last event that this process appended: its lists wait for it. */
-    newestWrite: () => newest,
     execute: handler.execute,
     handler,
     lastUse,

@@ -13,6 +13,7 @@ import { createCursors } from '../api/cursor.ts';
 import { createAnswerCounts } from '../api/dataPlane/answerCounts.ts';
 import { createDataPlane } from '../api/dataPlane.ts';
 import { createCounter } from '../api/metrics.ts';
+import { rememberNewest } from '../api/newestWrite.ts';
 import { problem, sendProblem } from '../api/problem.ts';
 import { healthRoutes } from '../api/resources/health.ts';
 import { allRoutes } from '../api/routes.ts';
@@ -55,7 +56,8 @@ export const wireHttp = (
   hasher: PasswordHasher,
   workers: readonly Worker[],
 ): Front => {
-  const { stores, log, now, reader, codec, folds, boxes, purposeKeys, execute, listReader } = inside;
+  const { stores, log, now, reader, codec, folds, boxes, purposeKeys, listReader } = inside;
+  const { execute, newestWrite } = rememberNewest(inside.execute);
   const { vault, store } = stores;
   const { clock, crypto, scheduler } = environment;
   const newRequestId = createRequestIds();
@@ -108,7 +110,7 @@ export const wireHttp = (
     store,
     lists: stores.lists,
     listReader,
-    newestWrite: inside.newestWrite,
+    newestWrite,
     projector: inside.projector,
     reader,
     clock,

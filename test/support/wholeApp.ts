@@ -8,6 +8,7 @@ import { type AppOptions, createApp } from '../../api/app.ts';
 import type { Credentials } from '../../api/authenticate.ts';
 import { cookiesFor } from '../../api/cookies.ts';
 import { createCursors } from '../../api/cursor.ts';
+import { rememberNewest } from '../../api/newestWrite.ts';
 import { allRoutes } from '../../api/routes.ts';
 import type { Command } from '../../commands/command.ts';
 import type { Scheduler } from '../../commands/environment.ts';
@@ -98,7 +99,6 @@ export const startWholeApp = async (
       return bed.lists.query(build, query);
     },
   };
-  let newest: string | null = null;
 
   const reader = createIndexReader({
     store,
@@ -111,11 +111,11 @@ export const startWholeApp = async (
   const accounts = createAccounts(bed, {
     store,
     afterAppend: async (position) => {
-      newest = position;
       await reader.afterAppend(position);
     },
   });
-  const { execute, load, sessions, identity, signIn, requestPasswordReset, codec, folds } = accounts;
+  const { load, sessions, identity, signIn, requestPasswordReset, codec, folds } = accounts;
+  const { execute, newestWrite } = rememberNewest(accounts.execute);
   const ending = new AbortController();
   const reading = reader.run(ending.signal);
   await execute(createInstallation, null, bed.request());
@@ -217,7 +217,7 @@ export const startWholeApp = async (
     store,
     lists,
     listReader,
-    newestWrite: () => newest,
+    newestWrite,
     projector,
     reader,
     clock,
