@@ -20,7 +20,7 @@ export const commandsFigure: Figure = {
     'single inserts of rows of that size, each with its fsync: bare SQLite, WAL, synchronous=FULL, one connection',
   product: `CreateApiKey through the command handler over the SQLite stores, ${owners} in flight over ${owners} owners, each durable and in the verification index before it is answered`,
   bound:
-    'the disk in the baseline, the one thread that decides, encrypts and folds in the product, at a good tenth of a millisecond for a command: the slower a disk is, the more a shared fsync gains; on one whose fsync takes no longer than that, nothing',
+    'the disk in the baseline, the one thread that decides, encrypts and folds in the product, at about a tenth of a millisecond for a command: the slower a disk is, the more a shared fsync gains; on one whose fsync takes no longer than that, nothing',
   open: async (folder) => {
     const installation = await openInstallation(folder);
     const create = createKeys(installation);
