@@ -5,7 +5,7 @@ import { languageOf } from '../../commands/mail/render.ts';
 import { type Fold, isRejection } from '../../domain/decider.ts';
 import { isGone, notificationsOf, type User, userStream } from '../../domain/user.ts';
 import { user } from '../../domain/userDecider.ts';
-import { answerForm, html, pageOf } from '../html.ts';
+import { answerForm, answerPage, html, pageOf } from '../html.ts';
 import { Refusal } from '../refusal.ts';
 import { type Route, route } from '../route.ts';
 
@@ -48,6 +48,14 @@ const page = (of: User, token: string): string => {
   return pageOf(title, body, language);
 };
 
+/** Whose link it was nobody knows any more, nor in which language they read. */
+const deadLink = pageOf(
+  'This link does not work',
+  html`<h1>This link does not work</h1>
+<p>It was cut off on its way, or belongs to an account that is gone. Take it from the mail once more, or sign in and look at your profile.</p>
+<p lang="de">Dieser Link funktioniert nicht: Er wurde unterwegs gekürzt oder gehört zu einem Konto, das es nicht mehr gibt. Rufen Sie ihn noch einmal aus der Mail auf, oder melden Sie sich an und sehen Sie in Ihr Profil.</p>`,
+);
+
 /** @throws Refusal not-found where the token is none of ours, or its person is gone */
 const personOf = async ({ mails, load }: UnsubscribeContext, token: string): Promise<User> => {
   const userId = mails.tokens.readUnsubscribe(token);
@@ -68,8 +76,13 @@ const look = (context: UnsubscribeContext) =>
     answers: { 200: z.string(), 303: null },
     produces: 'text/html',
     refuses: ['not-found'],
-    handle: async ({ caller, query: { token } }) => {
-      const person = await personOf(context, token);
+    handle: async ({ caller, query: { token }, incoming }) => {
+      const isPerson = incoming.headers.accept?.includes('text/html') === true;
+      const person = await personOf(context, token).catch((error: unknown) => {
+        if (isPerson && error instanceof Refusal && error.code === 'not-found') return null;
+        throw error;
+      });
+      if (person === null) return { ...answerPage(deadLink), status: 404 };
       if (caller.kind === 'session') return { status: 303, headers: { Location: '/profile#notifications' } };
       return answerForm(page(person, token));
     },

@@ -198,6 +198,15 @@ s('POST turns notices off, as the page does it and as a mail program does (RFC 8
   assert.equal(await app.activities(id), [{ type: 'Unsubscribed', data: {} }]);
 });
 
+s('a link that is not good is a page to whoever opens it, a problem to a program', async ({ app }) => {
+  const look = (accept: string) => fetch(`${app.url}/unsubscribe?token=cut`, { headers: { accept } });
+  const opened = await look('text/html,application/xhtml+xml;q=0.9,*/*;q=0.8');
+  assert.equal([opened.status, opened.headers.get('content-type')], [404, 'text/html; charset=utf-8']);
+  assert.match(await opened.text(), /This link does not work/);
+  const asked = await look('*/*');
+  assert.equal([asked.status, ((await asked.json()) as { code: string }).code], [404, 'not-found']);
+});
+
 s('a bad token: 404, for GET and POST, signed in or not', async ({ app, ada, id }) => {
   const good = app.mails.tokens.unsubscribe(id);
   for (const token of ['x', `${good}A`, `A${good.slice(1)}`, app.mails.tokens.unsubscribe('nobody')])
