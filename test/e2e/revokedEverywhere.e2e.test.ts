@@ -95,7 +95,7 @@ everywhere('200 times: refused everywhere within two seconds of the answer', asy
 
 type Asked = { readonly at: number; readonly code: string };
 
-/** Asks again and again until it is told to stop. */
+/** Asks again and again until it is told to stop, at the latest by the end of the test's block. */
 const keepAsking = (service: Client, key: string) => {
   const answers: Asked[] = [];
   let stopped = false;
@@ -105,13 +105,11 @@ const keepAsking = (service: Client, key: string) => {
       answers.push({ at, code: await codeAt(service, key) });
     }
   })();
-  return {
-    answers,
-    stop: async () => {
-      stopped = true;
-      await asking;
-    },
+  const stop = async () => {
+    stopped = true;
+    await asking;
   };
+  return { answers, stop, [Symbol.asyncDispose]: stop };
 };
 
 const beyond = (since: number) => eventually(() => performance.now() > since + boundMs, 'two seconds pass');
@@ -131,7 +129,9 @@ for (const [how, takeAway] of [
     const [gone, stays] = [await madeBy(owner, `${how} gone`), await madeBy(owner, `${how} stays`)];
     await verifies(atB, gone.key);
     await verifies(atB, stays.key);
-    const asking = [keepAsking(atB, gone.key), keepAsking(atB, stays.key)] as const;
+    await using askingGone = keepAsking(atB, gone.key);
+    await using askingStays = keepAsking(atB, stays.key);
+    const asking = [askingGone, askingStays] as const;
     takeAway(network);
     const away = performance.now();
     expectStatus(await owner.delete(`/v1/api-keys/${gone.id}`), 204);
@@ -167,7 +167,7 @@ for (const [how, make] of [
   everywhere(`B's connections to the log ${how}: never "valid" too late`, async ({ network, owner, atB }) => {
     const [gone, stays] = [await madeBy(owner, `${how} gone`), await madeBy(owner, `${how} stays`)];
     await verifies(atB, gone.key);
-    const asking = keepAsking(atB, gone.key);
+    await using asking = keepAsking(atB, gone.key);
     make(network);
     expectStatus(await owner.delete(`/v1/api-keys/${gone.id}`), 204);
     const answered = performance.now();
