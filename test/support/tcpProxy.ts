@@ -30,16 +30,25 @@ export const startTcpProxy = async (port: number): Promise<TcpProxy> => {
   const never = new Promise<void>(() => {});
 
   const passable = async (pair: Pair) => {
-    if (delayMs > 0) await setTimeout(delayMs);
     while (state === 'held') await opened.promise;
     if (pair.stranded) await never;
   };
 
   const pump = async (pair: Pair, from: Socket, to: Socket) => {
-    for await (const chunk of from) {
+    const pass = async (chunk: Buffer) => {
       await passable(pair);
       if (!to.write(chunk)) await once(to, 'drain');
+    };
+    let before = Promise.resolve();
+    for await (const chunk of from) {
+      // Each waits from its own arrival on: what comes while another is under way is no later for it.
+      const due = delayMs > 0 ? setTimeout(delayMs) : null;
+      before = before.then(() => due).then(() => pass(chunk));
+      // Whoever awaits it hears of it: the next chunk, or the end.
+      before.catch(() => {});
+      if (due === null) await before;
     }
+    await before;
     await passable(pair);
     to.end();
   };
