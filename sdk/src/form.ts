@@ -5,9 +5,11 @@ const tailLength = 36;
 const checkLength = 6;
 const shortestPrefix = 2;
 const longestPrefix = 12;
-/** Characters that a key has: prefixed with the shortest and the longest prefix; a dotted one is between them. */
-export const shortestKey = shortestPrefix + 1 + tailLength;
-export const longestKey = longestPrefix + 1 + tailLength;
+// Characters that a key has: prefixed with the shortest and the longest prefix; a dotted one is between them.
+const shortestKey = shortestPrefix + 1 + tailLength;
+const longestKey = longestPrefix + 1 + tailLength;
+// No body of a question may be longer.
+const longestQuestion = 8_192;
 
 const dotAt = 8;
 const dottedLength = 41;
@@ -51,6 +53,17 @@ const hasRightChecksum = (text: string): boolean => {
   for (let i = checked; i < text.length; i++) digits = digits * 62 + digitOf[text.charCodeAt(i)]!;
   return ~crc >>> 0 === digits;
 };
+
+/** Whether it is as long as keys of Keyledger's own making are: nothing is hashed that is much too long to be one. */
+export const hasLengthOfKey = (key: unknown): key is string =>
+  typeof key === 'string' && key.length >= shortestKey && key.length <= longestKey;
+
+/** Whether it is as long as any key may be: of imported ones a server takes no longer ones. */
+export const hasLengthOfImported = (key: unknown): key is string =>
+  typeof key === 'string' &&
+  key !== '' &&
+  key.length <= longestQuestion &&
+  JSON.stringify(key).length <= longestQuestion / 2;
 
 /** Whether a text can be a key of Keyledger's own making. Nothing is trimmed, folded or forgiven. */
 export const canBeKey = (text: string): boolean => {

@@ -19,6 +19,7 @@ export const createCalls = (surroundings: Pick<Surroundings, 'call' | 'after' | 
   const waiting = new Set<() => void>();
   let running = 0;
   let health: Health = 'answered';
+  let closed = false;
 
   const next = () => {
     for (const start of waiting) {
@@ -50,6 +51,7 @@ export const createCalls = (surroundings: Pick<Surroundings, 'call' | 'after' | 
   /** @throws VerifierUnavailable timeout, unreachable, closed */
   const send = (method: 'GET' | 'POST', path: string, body?: unknown, isQuestion = false): Promise<Reply> =>
     new Promise((resolve, reject) => {
+      if (closed) return reject(new VerifierUnavailable('closed'));
       const sentAt = monotonic();
       const stop = new AbortController();
       const end = (fate: Health | null, settle: () => void) => {
@@ -97,8 +99,9 @@ export const createCalls = (surroundings: Pick<Surroundings, 'call' | 'after' | 
       }
     },
 
-    /** Whoever waits is told so. */
+    /** Whoever waits is told so, and whoever still calls. */
     close: (): void => {
+      closed = true;
       for (const end of [...open]) end();
     },
   };

@@ -79,3 +79,5 @@ export const createPlace = () => {
     },
   };
 };
+
+export type Place = ReturnType<typeof createPlace>;

@@ -78,3 +78,5 @@ export const createProof = (startedAt: number) => {
     },
   };
 };
+
+export type Proof = ReturnType<typeof createProof>;

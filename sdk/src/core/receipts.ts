@@ -72,3 +72,5 @@ export const createReceipts = (
     },
   };
 };
+
+export type Receipts = ReturnType<typeof createReceipts>;

@@ -4,6 +4,25 @@ import type { Entry } from './memory.ts';
 import type { Surroundings } from './surroundings.ts';
 
 const mostItems = 1000;
+// To find one wrong item among a thousand takes a dozen; what is not found now is looked for the next time.
+const mostRefusals = 50;
+
+type Item = { readonly keyId: string; readonly lastAt: string; readonly count: number; readonly ip?: string };
+type Use = { readonly entry: Entry; readonly item: Item };
+type Batch = readonly Use[];
+
+const isTaken = (status: number) => status >= 200 && status < 300;
+// The shape of an item, or of all together: the same again would be refused again.
+const isRefused = (status: number) => status === 400 || status === 413;
+
+const withoutAddress = ({ entry, item: { ip, ...item } }: Use): Use => ({ entry, item });
+
+/** What is tried next after a refusal: first without what may be left out, then in halves; nothing for one alone. */
+const smaller = (batch: Batch): readonly Batch[] => {
+  if (batch.some(({ item }) => item.ip !== undefined)) return [batch.map(withoutAddress)];
+  const half = Math.ceil(batch.length / 2);
+  return batch.length > 1 ? [batch.slice(0, half), batch.slice(half)] : [];
+};
 
 /** Tells the server of the uses that it was not asked about. @param most entries that wait to be reported */
 export const createUsage = (
@@ -12,41 +31,61 @@ export const createUsage = (
   { monotonic, wall }: Pick<Surroundings, 'monotonic' | 'wall'>,
 ) => {
   const used = new Set<Entry>();
-  let reporting = false;
+  let reporting: Promise<void> | null = null;
 
-  const report = async (batch: readonly Entry[]): Promise<boolean> => {
-    const began = wall() - monotonic();
-    const items = batch.map(({ key, uses, usedAt, ip }) => {
-      const address = plainAddress(ip);
-      return {
-        keyId: key.keyId,
-        lastAt: new Date(began + usedAt).toISOString(),
-        count: uses,
-        ...(address !== undefined && { ip: address }),
-      };
+  const take = (entry: Entry): Use => {
+    const { key, uses, usedAt } = entry;
+    const ip = plainAddress(entry.ip);
+    const lastAt = new Date(wall() - monotonic() + usedAt).toISOString();
+    used.delete(entry);
+    entry.uses = 0;
+    return { entry, item: { keyId: key.keyId, lastAt, count: uses, ...(ip !== undefined && { ip }) } };
+  };
+
+  const giveBack = ({ entry, item }: Use) => {
+    entry.uses += item.count;
+    used.add(entry);
+  };
+
+  const report = async () => {
+    const waiting = [...used];
+    let refusals = 0;
+    while (waiting.length > 0) {
+      // Who has made room for others meanwhile has nothing to report.
+      const batches: Batch[] = [
+        waiting
+          .splice(0, mostItems)
+          .filter((entry) => used.has(entry))
+          .map(take),
+      ];
+      for (let batch = batches.pop(); batch !== undefined; batch = batches.pop()) {
+        const status = await calls.send('POST', '/v1/usage', { items: batch.map(({ item }) => item) }).then(
+          (reply) => reply.status,
+          () => 0,
+        );
+        if (isTaken(status)) continue;
+        if (isRefused(status)) batches.push(...smaller(batch));
+        else batches.push(batch);
+        if (isRefused(status) && ++refusals < mostRefusals) continue;
+        for (const use of batches.flat()) giveBack(use);
+        return;
+      }
+    }
+  };
+
+  /** Reports all there is, as far as the server takes it. */
+  const flush = (): Promise<void> => {
+    reporting ??= report().finally(() => {
+      reporting = null;
     });
-    for (const entry of batch) {
-      used.delete(entry);
-      entry.uses = 0;
-    }
-    const status = await calls.send('POST', '/v1/usage', { items }).then(
-      (reply) => reply.status,
-      () => 0,
-    );
-    // What it does not understand it will not understand later either.
-    if ((status >= 200 && status < 300) || status === 400 || status === 413) return true;
-    for (const [index, entry] of batch.entries()) {
-      entry.uses += items[index]!.count;
-      used.add(entry);
-    }
-    return false;
+    return reporting;
   };
 
   return {
-    /** @param at monotonic */
+    /** @param at monotonic @param ip that sent it, where that is known: of this use, not of one before it */
     note: (entry: Entry, at: number, ip: string | undefined): void => {
       entry.usedAt = at;
-      if (ip !== undefined) entry.ip = ip;
+      entry.ip = ip;
       if (entry.uses++ > 0) return;
       used.add(entry);
       if (used.size <= most) return;
@@ -57,16 +96,14 @@ export const createUsage = (
       }
     },
 
-    /** Reports all there is, as far as the server takes it. */
-    flush: async (): Promise<void> => {
-      if (reporting) return;
-      reporting = true;
-      try {
-        for (let batch = [...used]; batch.length > 0; batch = batch.slice(mostItems))
-          if (!(await report(batch.slice(0, mostItems)))) return;
-      } finally {
-        reporting = false;
-      }
+    flush,
+
+    /** With what came while something was being reported. */
+    close: async (): Promise<void> => {
+      await reporting;
+      await flush();
     },
   };
 };
+
+export type Usage = ReturnType<typeof createUsage>;
