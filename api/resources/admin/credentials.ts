@@ -6,7 +6,8 @@ import { isRejection } from '../../../domain/decider.ts';
 import { type Route, route } from '../../route.ts';
 import { freeText, id, idParams } from '../../schemas/common.ts';
 import { userSchema } from '../../schemas/user.ts';
-import { type AdminUsersContext, answerUser, confirmOwn, requireUser } from './users.ts';
+import { answerUser, confirmOwn, requireUser } from './oneUser.ts';
+import type { AdminUsersContext } from './users.ts';
 
 export type AdminCredentialsContext = Omit<AdminUsersContext, 'commands'> & {
   readonly commands: Pick<TwoFactorCommands, 'resetTwoFactor'> &

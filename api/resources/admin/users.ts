@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Execute, Request } from '../../../commands/command.ts';
+import type { Execute } from '../../../commands/command.ts';
 import type { PasswordHasher } from '../../../commands/environment.ts';
 import type { Identity } from '../../../commands/signIn/identity.ts';
 import type { Sessions } from '../../../commands/signIn/sessions.ts';
@@ -10,23 +10,23 @@ import { isRejection, type Rejection, reject } from '../../../domain/decider.ts'
 import type { UserId } from '../../../domain/ids.ts';
 import { choosePassword } from '../../../domain/password.ts';
 import { effectiveRights, roles, rolesStream } from '../../../domain/roles.ts';
-import { type User, userStream } from '../../../domain/user.ts';
+import { userStream } from '../../../domain/user.ts';
 import { user } from '../../../domain/userDecider.ts';
 import { keysOf } from '../../../projections/lists/keyStatus.ts';
 import { listedUser, type UserFilter, usersWhere } from '../../../projections/lists/users.ts';
-import { requireHolding, rightsOfUser } from '../../holding.ts';
+import { requireHolding } from '../../holding.ts';
 import { type ListingContext, listPage, openList } from '../../listing.ts';
 import { filterText, pageOf, sortOf, startOf } from '../../paging.ts';
-import type { Machine, Person } from '../../principal.ts';
 import { changesOf } from '../../profileChanges.ts';
-import { type ReadUserContext, readUser } from '../../readUser.ts';
+import type { ReadUserContext } from '../../readUser.ts';
 import { Refusal } from '../../refusal.ts';
-import { type Answer, type CommandRow, type Route, route } from '../../route.ts';
+import { type CommandRow, type Route, route } from '../../route.ts';
 import { freeText, idParams, oneOf, page, paging, search, sortBy } from '../../schemas/common.ts';
 import { sessionSchema, sessionShape } from '../../schemas/session.ts';
 import { profileFields, type UserShape, userKinds, userSchema, userStatuses } from '../../schemas/user.ts';
 import { userShape } from '../../userShape.ts';
 import { secretText } from '../session.ts';
+import { answerUser, confirmOwn, requireUser } from './oneUser.ts';
 
 type Ending = 'deactivateUser' | 'deleteUser' | 'eraseUser';
 
@@ -43,48 +43,6 @@ export type AdminUsersContext = ListingContext &
   };
 
 const tag = 'Administration of users';
-
-export const answerUser = async (
-  context: ReadUserContext,
-  userId: UserId,
-  answer: Omit<Answer, 'body' | 'etag'>,
-): Promise<Answer> => {
-  const found = await readUser(context, userId);
-  if (found === null) throw new Refusal('not-found');
-  return { ...answer, etag: found.revision, body: found.shape };
-};
-
-/**
- * A user whom this caller may change, as their own streams say, not a list.
- * @param assigned names of roles that they are to get as well
- * @throws Refusal not-found, forbidden
- */
-export const requireUser = async (
-  { load }: Pick<AdminUsersContext, 'load'>,
-  caller: Person | Machine,
-  userId: UserId,
-  assigned: readonly string[] = [],
-): Promise<User> => {
-  const [{ state: found }, { state: granted }] = await Promise.all([
-    load(user, userStream(userId)),
-    load(roles, rolesStream),
-  ]);
-  if (found === null) throw new Refusal('not-found');
-  requireHolding(caller, rightsOfUser(found, granted), effectiveRights(assigned, granted));
-  return found;
-};
-
-/**
- * What takes a password of one's own account takes it by an administrator's call, too: a session alone may have been left
- * open, or stolen. Null: it was shown lately, or the account is another's.
- */
-export const confirmOwn = async (
-  { identity }: Pick<AdminUsersContext, 'identity'>,
-  caller: Person | Machine,
-  userId: UserId,
-  request: Request,
-): Promise<Rejection | null> =>
-  caller.kind === 'session' && caller.userId === userId ? identity.confirm(caller, undefined, request) : null;
 
 const listQuery = z.strictObject({
   ...paging,
