@@ -3,43 +3,42 @@ import { createPublicKey, verify } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 
 const { KEYLEDGER_URL, KEYLEDGER_TOKEN } = process.env;
+const headers = { authorization: `Bearer ${KEYLEDGER_TOKEN}` };
 
 /** Asks for as long as Keyledger does not answer. @throws where it answers that it will not */
-export const ask = async (path) => {
-  const headers = { authorization: `Bearer ${KEYLEDGER_TOKEN}` };
+const ask = async (path) => {
   for (;;) {
-    const response = await fetch(KEYLEDGER_URL + path, { headers, signal: AbortSignal.timeout(5000) }).catch(
-      () => null,
-    );
+    const signal = AbortSignal.timeout(5000);
+    const response = await fetch(KEYLEDGER_URL + path, { headers, signal }).catch(() => null);
     if (response?.ok) return response.json();
-    if (response !== null && response.status < 500) throw new Error(`GET ${path}: ${response.status}`);
+    if (response?.status < 500) throw new Error(`GET ${path}: ${response.status}`);
     await setTimeout(1000);
   }
 };
 
-// A public key is sent as its 32 bytes; Node wants them behind the head that says Ed25519.
-const ed25519 = Buffer.from('302a300506032b6570032100', 'hex');
-const keyOf = ({ publicKey, notAfter }) => ({
-  key: createPublicKey({
-    key: Buffer.concat([ed25519, Buffer.from(publicKey, 'base64')]),
-    format: 'der',
-    type: 'spki',
-  }),
-  until: notAfter === null ? Number.POSITIVE_INFINITY : Date.parse(notAfter),
-});
+/** What follows a position, '' being before the first, as far as one page holds it. */
+export const revocationsAfter = async ({ epoch, position }) => {
+  const { items } = await ask(`/v1/revocations?limit=1000&epoch=${epoch}${position && `&after=${position}`}`);
+  if (items.length === 0) throw new Error(`Keyledger has nothing after ${position}`);
+  console.error(`gap: ${items.length} after ${position} asked for`);
+  return items;
+};
 
-const freshMs = 5 * 60_000;
 let keys = new Map();
 let askedAt = 0;
 
-/** Whether a message of NATS is Keyledger's own: the signature is of its exact bytes. */
+/** Whether something that NATS brought is Keyledger's own: the signature is of its exact bytes. */
 export const isSigned = async ({ data, headers }) => {
   const [id, signature = ''] = (headers?.get('Keyledger-Signature') ?? '').split(':');
-  if (!keys.has(id) || Date.now() > askedAt + freshMs) {
+  // Keys change; one that is not known is asked for, but not for every message that somebody makes up.
+  if (Date.now() - askedAt > (keys.has(id) ? 300_000 : 1000)) {
     const listed = await ask('/v1/revocations/signing-key');
-    keys = new Map(listed.keys.map((key) => [key.id, keyOf(key)]));
+    keys = new Map(listed.keys.map((key) => [key.id, key]));
     askedAt = Date.now();
   }
-  const { key, until } = keys.get(id) ?? { until: 0 };
-  return Date.now() < until && verify(null, data, key, Buffer.from(signature, 'base64'));
+  const { publicKey, notAfter } = keys.get(id) ?? {};
+  if (publicKey === undefined || (notAfter !== null && Date.parse(notAfter) <= Date.now())) return false;
+  const x = Buffer.from(publicKey, 'base64').toString('base64url');
+  const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+  return verify(null, data, key, Buffer.from(signature, 'base64'));
 };

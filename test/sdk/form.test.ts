@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { classify, makeKeyText } from '../../domain/keyText.ts';
-import { canBeKey, longestKey, shortestKey } from '../../sdk/src/form.ts';
+import { canBeKey, hasLengthOfImported, hasLengthOfKey } from '../../sdk/src/form.ts';
 import { suite } from '../support/suite.ts';
 
 const form = suite('the form of a key, in the verifier');
@@ -24,7 +24,8 @@ form('every key that the server makes', () => {
   fc.assert(
     fc.property(keys, (text) => {
       assert.ok(canBeKey(text));
-      assert.ok(text.length >= shortestKey && text.length <= longestKey);
+      assert.ok(hasLengthOfKey(text));
+      assert.ok(hasLengthOfImported(text));
     }),
   );
 });
@@ -36,6 +37,23 @@ form('the same as the server says, of a key with something wrong and of any text
   fc.assert(fc.property(fc.oneof(wrong, fc.string(), fc.string({ minLength: 37, maxLength: 50 })), agrees), {
     numRuns: 2_000,
   });
+});
+
+form('what is too short or too long for one is not looked at further', () => {
+  for (const [text, ofKey, ofImported] of [
+    [undefined, false, false],
+    ['', false, false],
+    ['x', false, true],
+    ['x'.repeat(38), false, true],
+    ['x'.repeat(39), true, true],
+    ['x'.repeat(49), true, true],
+    ['x'.repeat(50), false, true],
+    ['x'.repeat(4_094), false, true],
+    ['x'.repeat(4_095), false, false],
+    // As JSON it is six times as long.
+    ['\u0001'.repeat(1_000), false, false],
+  ] as const)
+    assert.equal([hasLengthOfKey(text), hasLengthOfImported(text)], [ofKey, ofImported], String(text?.length));
 });
 
 form.run();
