@@ -1,4 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { Refusal } from './refusal.ts';
+
+export const crossSite = () => new Refusal('cross-site', { detail: 'The request comes from a page of another site' });
 
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Permission } from '../domain/permissions.ts';
 import { acknowledge } from './dataPlane/acknowledge.ts';
-import { type DataPlane, type DataPlaneParts, type Exchange, fail } from './dataPlane/context.ts';
+import { callerOf, type DataPlane, type DataPlaneParts, type Exchange, fail } from './dataPlane/context.ts';
 import { forwardAuth } from './dataPlane/forwardAuth.ts';
 import { introspect } from './dataPlane/introspect.ts';
 import { createKnownTokens } from './dataPlane/knownTokens.ts';
@@ -32,11 +33,14 @@ const anybody = (_: IncomingMessage) => true;
 
 type Handler = (plane: DataPlane, exchange: Exchange) => void | Promise<void>;
 
-/** A call that takes a body and no parameters: one that it does not know is refused, as everywhere. */
+/** A call that takes no parameters: one that it does not know is refused, as everywhere, once it is known who asks. */
 const withoutParameters =
-  (handler: Handler): Handler =>
+  (permission: Permission, handler: Handler): Handler =>
   (plane, exchange) => {
-    const [name] = Object.keys(queryOf(exchange.request.url ?? ''));
+    const { request } = exchange;
+    if (!request.url?.includes('?')) return handler(plane, exchange);
+    callerOf(plane, request, permission);
+    const [name] = Object.keys(queryOf(request.url));
     if (name === undefined) return handler(plane, exchange);
     throw new Refusal('validation-failed', { errors: [{ in: 'query', pointer: name, detail: 'Unknown parameter' }] });
   };
@@ -76,14 +80,14 @@ export const createDataPlane = (parts: DataPlaneParts): DataPlaneHandler => {
 
   const verifyAlone = call('verify', post, verify);
   const calls: { readonly [path: string]: ReturnType<typeof call> } = {
-    '/v1/verify': call('verify', post, withoutParameters(verify)),
-    '/v1/introspect': call('introspect', post, withoutParameters(introspect)),
+    '/v1/verify': call('verify', post, withoutParameters('verify', verify)),
+    '/v1/introspect': call('introspect', post, withoutParameters('verify', introspect)),
     '/v1/forward-auth': call('forward-auth', getHeadOrPost, forwardAuth, isProxy),
-    '/v1/usage': call('usage', post, withoutParameters(reportUsage)),
+    '/v1/usage': call('usage', post, withoutParameters('verify', reportUsage)),
     '/v1/revocations': call('revocations', getOrHead, revocations),
     '/v1/revocations/stream': call('revocations-stream', get, stream),
-    '/v1/revocations/signing-key': call('signing-key', getOrHead, withoutParameters(signingKeys)),
-    '/v1/revocations/ack': call('acknowledge', post, withoutParameters(acknowledge)),
+    '/v1/revocations/signing-key': call('signing-key', getOrHead, withoutParameters('revocations:read', signingKeys)),
+    '/v1/revocations/ack': call('acknowledge', post, withoutParameters('revocations:read', acknowledge)),
   };
 
   return {

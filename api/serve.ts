@@ -5,12 +5,13 @@ import type { Request as CommandRequest } from '../commands/command.ts';
 import type { Actor } from '../domain/event.ts';
 import type { Instant } from '../domain/instant.ts';
 import { authenticate, type Credentials, cookieOf, unauthenticated } from './authenticate.ts';
-import { isCrossSite } from './crossSite.ts';
+import { crossSite, isCrossSite } from './crossSite.ts';
 import { plainAddress } from './plainAddress.ts';
 import { nobody, type Principal } from './principal.ts';
 import { parsed, Refusal } from './refusal.ts';
 import { type ReadBody, readBody, readBytes, readJson } from './requestBody.ts';
 import type { Access, Answer, Route } from './route.ts';
+import { positionPattern } from './schemas/common.ts';
 
 export type Serving = {
   /** For each request, when it comes without one from a trusted proxy. */
@@ -51,9 +52,9 @@ const header = (request: ExpressRequest, name: string): string | null => request
 
 const positionHeader = (request: ExpressRequest): string | null => {
   const position = header(request, 'keyledger-min-position');
-  if (position === null || /^[0-9a-f]{1,64}$/.test(position)) return position;
+  if (position === null || positionPattern.test(position)) return position;
   throw new Refusal('validation-failed', {
-    errors: [{ in: 'header', pointer: 'Keyledger-Min-Position', detail: 'No position of this service' }],
+    errors: [{ in: 'header', pointer: 'Keyledger-Min-Position', detail: 'Not a position of this service' }],
   });
 };
 
@@ -131,8 +132,7 @@ const toldBefore = async (
 
 /** From request to answer: cross-site, who, may they, is it well-formed, then the handler. @throws Refusal, Failure */
 export const serve = async (route: Route, request: ExpressRequest, requestId: string, serving: Serving) => {
-  if (!route.byLink && isCrossSite(request.method, request.headers, serving.publicOrigin))
-    throw new Refusal('cross-site', { detail: 'The request comes from a page of another site' });
+  if (!route.byLink && isCrossSite(request.method, request.headers, serving.publicOrigin)) throw crossSite();
   let first: Principal;
   try {
     first = await admitted(route, request, serving);

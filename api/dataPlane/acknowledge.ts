@@ -3,9 +3,9 @@ import type { Acknowledgement } from '../../commands/services/receipts.ts';
 import { type Instant, instant } from '../../domain/instant.ts';
 import { parsed } from '../refusal.ts';
 import { readJson } from '../requestBody.ts';
+import { position } from '../schemas/common.ts';
 import { callerOf, type DataPlane, type Exchange } from './context.ts';
 import { provePlace } from './feedPlace.ts';
-import { position } from './verifyBody.ts';
 
 const acknowledgeLimit = 8192;
 

@@ -10,6 +10,7 @@ import type { ProvenIndex } from '../../projections/provenIndex.ts';
 import type { VerificationIndex } from '../../projections/verificationIndex.ts';
 import { answerError, isInternal } from '../answerError.ts';
 import { credentialOf } from '../authenticate.ts';
+import { crossSite, isCrossSite } from '../crossSite.ts';
 import { Refusal } from '../refusal.ts';
 import type { AnswerCounts } from './answerCounts.ts';
 import type { KnownTokens } from './knownTokens.ts';
@@ -21,6 +22,8 @@ export type DataPlaneParts = {
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly newRequestId: () => string;
+  /** Scheme, host and port of the public URL; null where none is configured. */
+  readonly publicOrigin: string | null;
   /** Whether a peer, as its socket names it, may ask by forward-auth. */
   readonly isProxy: (address: string | undefined) => boolean;
   /** A key was used. @param at milliseconds since 1970 */
@@ -68,22 +71,25 @@ const refuseToken = (index: VerificationIndex, hash: Uint8Array, now: number): R
 const soleHeader = (headers: IncomingHttpHeaders): string | null =>
   headers['x-api-key'] === undefined ? (headers.authorization ?? null) : null;
 
-/** @throws Refusal unauthenticated, ambiguous-credentials, invalid-key */
-const hashOfCredential = (plane: DataPlane, headers: IncomingHttpHeaders): Uint8Array => {
+/** @throws Refusal unauthenticated, cross-site, ambiguous-credentials, invalid-key */
+const hashOfCredential = (plane: DataPlane, { method = '', headers }: IncomingMessage): Uint8Array => {
   const credential = credentialOf(headers);
-  if (credential === null) throw new Refusal('unauthenticated', { detail: 'Send a service token.' });
-  return plane.sha256(credential);
+  if (credential !== null) return plane.sha256(credential);
+  throw isCrossSite(method, headers, plane.publicOrigin)
+    ? crossSite()
+    : new Refusal('unauthenticated', { detail: 'Send a service token.' });
 };
 
 /**
  * Who asks, as the index knows it now.
- * @throws Refusal unauthenticated, ambiguous-credentials, unavailable, invalid-key, key-not-allowed-here, forbidden
+ * @throws Refusal unauthenticated, cross-site, ambiguous-credentials, unavailable, invalid-key, key-not-allowed-here,
+ * forbidden
  */
-export const callerOf = (plane: DataPlane, { headers }: IncomingMessage, permission: Permission): Caller => {
+export const callerOf = (plane: DataPlane, request: IncomingMessage, permission: Permission): Caller => {
   const { knownTokens } = plane;
-  const header = soleHeader(headers);
+  const header = soleHeader(request.headers);
   const known = header === null ? undefined : knownTokens.hashOf(header);
-  const hash = known ?? hashOfCredential(plane, headers);
+  const hash = known ?? hashOfCredential(plane, request);
   const index = plane.reader.proven();
   if (index === null) throw unavailable();
   const now = plane.clock.now();

@@ -1,6 +1,6 @@
 import { Refusal } from '../refusal.ts';
+import { positionPattern } from '../schemas/common.ts';
 import { type DataPlane, unavailable } from './context.ts';
-import { positionPattern } from './verifyBody.ts';
 
 /** How far a receiver has read: an epoch of the log and a position in it; null: nothing yet. */
 export type FeedPlace = { readonly epoch: string | null; readonly after: string | null };

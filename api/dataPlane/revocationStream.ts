@@ -17,7 +17,8 @@ const streamQuery = revocationsQuery.omit({ limit: true });
 const placeOf = ({ request }: Exchange): FeedPlace => {
   const { after = null, epoch = null } = parsed(streamQuery, queryOf(request.url ?? ''), 'query');
   const id = request.headers['last-event-id'];
-  return typeof id === 'string' ? placeOfEventId(id) : { after, epoch };
+  // Nothing in it is what a receiver has that was told no id yet.
+  return typeof id === 'string' && id !== '' ? placeOfEventId(id) : { after, epoch };
 };
 
 const messageFrame = (epoch: string, { message, json }: FeedItem) =>

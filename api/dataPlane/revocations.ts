@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { parsed, Refusal } from '../refusal.ts';
+import { position } from '../schemas/common.ts';
 import { callerOf, type DataPlane, type Exchange, unavailable } from './context.ts';
 import { provePlace } from './feedPlace.ts';
-import { position } from './verifyBody.ts';
 
 const mostItems = 1000;
 

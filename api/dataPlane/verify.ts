@@ -64,7 +64,9 @@ const isJson = (contentType: string | undefined): boolean =>
 
 /** POST /v1/verify, without a promise on its way: the answer to a service at request speed. */
 export const verify = (plane: DataPlane, exchange: Exchange): void => {
-  if (!isJson(exchange.request.headers['content-type']))
+  if (!isJson(exchange.request.headers['content-type'])) {
+    callerOf(plane, exchange.request, 'verify');
     throw new Refusal('unsupported-media-type', { detail: 'Send the body as application/json.' });
+  }
   takeBody(plane, exchange, verifyLimit, decide);
 };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { position, positionPattern } from '../schemas/common.ts';
 
 /** What POST /v1/verify takes. */
 export type VerifyBody = {
@@ -14,12 +15,8 @@ export type VerifyBody = {
 const mostScopes = 100;
 const longestUserAgent = 1024;
 const scopePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}:[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-export const positionPattern = /^[0-9a-z]{1,64}$/;
 const { ipv4, ipv6 } = z.regexes;
 const dottedTail = new RegExp(ipv4.source.replace('^', '(?<=:)'));
-
-/** A position of the log, as answers and messages carry it. */
-export const position = z.string().regex(positionPattern, 'Not a position of this service');
 
 /** Sockets and proxies write the last two groups of an IPv6 address as an IPv4 one where it is meant: that is one, too. */
 export const isIpAddress = (text: string): boolean => ipv4.test(text) || ipv6.test(text.replace(dottedTail, '0:0'));

@@ -33,6 +33,12 @@ export const instant = z.string().meta({ format: 'date-time' });
 export const id = z.string().regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, 'Not an id');
 export const idParams = z.strictObject({ id });
 
+/** Positions are opaque to callers; every store of ours writes them in hexadecimal digits. */
+export const positionPattern = /^[0-9a-f]{1,64}$/;
+
+/** A position of the log, as answers and messages carry it. */
+export const position = z.string().regex(positionPattern, 'Not a position of this service');
+
 /** A scope as keys have it: `application:action`. */
 export const scope = z
   .string()

@@ -9,7 +9,7 @@ import { eventLines } from '../../eventLines.ts';
 import { allDocuments, listPage, openList } from '../../listing.ts';
 import { sortOf } from '../../paging.ts';
 import { route } from '../../route.ts';
-import { id, oneOf, page, paging, sortBy, time } from '../../schemas/common.ts';
+import { id, oneOf, page, paging, position, sortBy, time } from '../../schemas/common.ts';
 import { eventSchema } from '../../schemas/event.ts';
 import { streamText } from '../../streaming.ts';
 import { type AuditContext, auditTag } from './context.ts';
@@ -26,11 +26,7 @@ const filterFields = {
   from: time.optional().meta({ description: 'At this time or later.' }),
   to: time.optional().meta({ description: 'Before this time.' }),
   correlation: named.optional().meta({ description: 'Everything that one request led to.' }),
-  after: z
-    .string()
-    .regex(/^[0-9a-f]{1,64}$/, 'Not a position of this service')
-    .optional()
-    .meta({ description: 'Beyond this position of the log.' }),
+  after: position.optional().meta({ description: 'Beyond this position of the log.' }),
   sort: sortBy(['position']).optional(),
 };
 

@@ -75,6 +75,47 @@ forward(
   }),
 );
 
+forward(
+  'names no more scopes than a header has room for, those asked for first, and says how many it left out',
+  withRig(async (rig) => {
+    const actions = Array.from({ length: 100 }, (_, n) => `action${n + 100}`);
+    const items = Array.from({ length: 10 }, (_, n) => ({ application: `streams${n}`, actions }));
+    const scopes = items.flatMap(({ application }) => actions.map((action) => `${application}:${action}`));
+    await rig.append(catalog(items), key(1, { scopes }), key(2, { scopes: scopes.slice(0, 350) }));
+    await rig.time.settle();
+    const ask = async (n: number, query: string) => (await rig.call(`/v1/forward-auth${query}`, withKey(n))).headers;
+
+    const few = await ask(2, '');
+    assert.equal(few.get('keyledger-scopes')!.split(' '), scopes.slice(0, 350));
+    assert.is(few.get('keyledger-scopes-omitted'), null);
+
+    const [last, another] = [scopes.at(-1)!, scopes.at(-2)!];
+    const many = await ask(1, `?scope=${last}&scope=${another}&scope=${last}`);
+    const named = many.get('keyledger-scopes')!;
+    assert.ok(named.length <= 7000 && named.length > 6900, String(named.length));
+    const count = named.split(' ').length;
+    assert.equal(named.split(' '), [last, another, ...scopes.slice(0, count - 2)]);
+    assert.is(many.get('keyledger-scopes-omitted'), String(scopes.length - count));
+  }),
+);
+
+forward(
+  'waits for the position that it is asked for, as every GET does',
+  withRig(async (rig) => {
+    await rig.append(key(1));
+    await rig.time.settle();
+    const position = await rig.append(onKey(1, 'ApiKeyRevoked', { keyId: keyId(1), reason: 'owner', note: null }));
+    const asking = (text: string) =>
+      rig.call('/v1/forward-auth', withKey(1, { headers: { 'keyledger-min-position': text } }));
+    const answers = Promise.all([asking(position), asking('f'.repeat(position.length)), asking('?')]);
+    for (let turns = 0; turns < 8; turns++) await rig.time.advance(500);
+    assert.equal(
+      (await answers).map(({ body }) => body.code),
+      ['invalid-key', 'not-caught-up', 'validation-failed'],
+    );
+  }),
+);
+
 forward('is not there for whoever is no proxy of ours', async () => {
   const rig = await arrange({ proxies: ['10.0.0.0/8'] });
   try {

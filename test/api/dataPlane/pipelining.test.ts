@@ -21,7 +21,7 @@ const ask = (body: unknown, token = tokenText(1)): Buffer =>
 const good = { key: keyText(1) };
 const unknown = { key: keyText(2) };
 /** Waits two seconds for what never comes. */
-const late = { ...good, minPosition: 'zzzzzzzzzzzzzzzz' };
+const late = { ...good, minPosition: 'ffffffffffffffff' };
 const nonsense = Buffer.from('nonsense\r\n\r\n');
 
 const inBrief = ({ status, text }: RawAnswer) => {

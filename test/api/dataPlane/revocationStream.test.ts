@@ -106,6 +106,7 @@ stream(
     };
     assert.equal(await ids({ lastEventId: `${epoch}:${positionAt(7)}` }), [positionAt(8)]);
     assert.equal(await ids({ lastEventId: `${epoch}:${positionAt(8)}` }), []);
+    assert.equal(await ids({ query: `?after=${positionAt(7)}`, lastEventId: '' }), [positionAt(8)]);
     assert.equal(await ids({ lastEventId: `${epoch}:${positionAt(4)}` }), [positionAt(7), positionAt(8)]);
     assert.equal(await ids({ query: `?after=${positionAt(7)}&epoch=${epoch}` }), [positionAt(8)]);
     // What a browser sends when it comes again wins over where it first began.

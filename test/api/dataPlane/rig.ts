@@ -109,6 +109,7 @@ export const arrange = async (
     clock: time,
     scheduler: time,
     newRequestId,
+    publicOrigin: null,
     isProxy: addressRanges(options.proxies ?? ['127.0.0.0/8', '::1']),
     markUse: (keyId, ownerId, at, ip) => uses.push({ keyId, ownerId, at, ip }),
     acknowledgements: vaultTable<Acknowledgement>(vault, acknowledgementKind),

@@ -26,6 +26,10 @@ test(
       [next.id, body.keys[0].id],
     );
     assert.is(Date.parse(both[1].notAfter), rig.time.now() + 60_000);
+
+    assert.is((await rig.get(`${path}?all=true`)).body.code, 'validation-failed');
+    const beyond = { headers: { 'keyledger-min-position': '?' } };
+    assert.is((await rig.get(path, beyond)).body.code, 'validation-failed');
   }),
 );
 
@@ -39,7 +43,7 @@ test(
       };
       assert.equal(await codeOf(path, { token: null }), [401, 'unauthenticated']);
       assert.equal(await codeOf(path, {}), [403, 'forbidden']);
-      assert.equal(await codeOf(`${path}?all=true`, {}), [400, 'validation-failed']);
+      assert.equal(await codeOf(`${path}?all=true`, {}), [403, 'forbidden']);
       assert.equal(await codeOf(path, { method: 'POST' }), [405, 'method-not-allowed']);
     },
     { log: [installed, policy({}), registered(1), serviceToken(1, { permissions: ['verify'] })] },

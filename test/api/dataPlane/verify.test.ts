@@ -221,6 +221,36 @@ verify('waits for the position asked for, two seconds at most', async () => {
 });
 
 verify(
+  'says who may not ask before anything about what they sent',
+  withRig(async (rig) => {
+    const calls: readonly Parameters<typeof rig.call>[] = ['/v1/verify', '/v1/introspect'].flatMap((path) => [
+      [path, { body: { key: 'a'.repeat(9000) } }],
+      [path, { raw: '', headers: { 'content-type': 'text/plain' } }],
+      [`${path}?x=1`, { body: {} }],
+    ]);
+    for (const [path, call] of calls) {
+      assert.is((await rig.call(path, { ...call, token: null })).body.code, 'unauthenticated', path);
+      assert.is((await rig.call(path, { ...call, token: tokenText(9) })).body.code, 'invalid-key', path);
+    }
+  }),
+);
+
+verify(
+  'a page of another site that brings no credentials is told so, as everywhere',
+  withRig(async (rig) => {
+    const codeOf = async (path: string, headers: { readonly [name: string]: string }, token: string | null = null) =>
+      (await rig.call(path, { body: { key: 'a' }, token, headers })).body.code;
+    const others = [{ 'sec-fetch-site': 'cross-site' }, { origin: 'https://other.example' }];
+    for (const path of ['/v1/verify', '/v1/introspect', '/v1/usage', '/v1/revocations/ack'])
+      for (const headers of others) assert.is(await codeOf(path, headers), 'cross-site', path);
+    assert.is(await codeOf('/v1/verify', { 'sec-fetch-site': 'same-origin' }), 'unauthenticated');
+    assert.is(await codeOf('/v1/verify', others[0]!, tokenText(1)), 'malformed');
+    // What a proxy asks with are the headers of somebody else's request.
+    assert.is(await codeOf('/v1/forward-auth', others[0]!), 'unauthenticated');
+  }),
+);
+
+verify(
   'refuses other methods, types, sizes and shapes, each by its name',
   withRig(async (rig) => {
     const refused = async (options: Parameters<typeof rig.call>[1]) => {
@@ -253,6 +283,7 @@ verify(
       { ...body, minPosition: 7 },
       { ...body, minPosition: '' },
       { ...body, minPosition: "'; --" },
+      { ...body, minPosition: 'xyz' },
       { ...body, ip: 'here' },
       { ...body, userAgent: 'x'.repeat(1025) },
     ])
