@@ -23,7 +23,10 @@ export const usageBody = z.strictObject({
     .max(1000),
 });
 
-/** POST /v1/usage. Keys that nobody knows are passed over: a report may be older than what it speaks of. */
+/**
+ * POST /v1/usage. One wrong item refuses the report before any of it is marked, and the errors name its index; keys that
+ * nobody knows are passed over: a report may be older than what it speaks of.
+ */
 export const reportUsage = async (plane: DataPlane, exchange: Exchange): Promise<void> => {
   callerOf(plane, exchange.request, 'verify');
   const body = await readJson(exchange.request, usageLimit);

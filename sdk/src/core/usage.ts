@@ -47,26 +47,28 @@ export const createUsage = (
     used.add(entry);
   };
 
+  /** @returns the status; 0: no answer */
+  const send = (batch: Batch): Promise<number> =>
+    calls.send('POST', '/v1/usage', { items: batch.map(({ item }) => item) }).then(
+      (reply) => reply.status,
+      () => 0,
+    );
+
   const report = async () => {
     const waiting = [...used];
     let refusals = 0;
     while (waiting.length > 0) {
+      const next = waiting.splice(0, mostItems);
       // Who has made room for others meanwhile has nothing to report.
-      const batches: Batch[] = [
-        waiting
-          .splice(0, mostItems)
-          .filter((entry) => used.has(entry))
-          .map(take),
-      ];
-      for (let batch = batches.pop(); batch !== undefined; batch = batches.pop()) {
-        const status = await calls.send('POST', '/v1/usage', { items: batch.map(({ item }) => item) }).then(
-          (reply) => reply.status,
-          () => 0,
-        );
+      const uses = next.filter((entry) => used.has(entry)).map(take);
+      const batches: Batch[] = uses.length > 0 ? [uses] : [];
+      while (batches.length > 0) {
+        const batch = batches.pop()!;
+        const status = await send(batch);
         if (isTaken(status)) continue;
-        if (isRefused(status)) batches.push(...smaller(batch));
-        else batches.push(batch);
-        if (isRefused(status) && ++refusals < mostRefusals) continue;
+        const refused = isRefused(status);
+        batches.push(...(refused ? smaller(batch) : [batch]));
+        if (refused && ++refusals < mostRefusals) continue;
         for (const use of batches.flat()) giveBack(use);
         return;
       }

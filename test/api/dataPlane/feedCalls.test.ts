@@ -244,6 +244,16 @@ feed(
       { items: [{ ...items[0], keyId: 'x' }] },
     ])
       assert.equal((await usage(wrong)).body.code, 'validation-failed');
+    // The report is refused as a whole, before any of it is marked, and each wrong item is named.
+    const before = rig.uses.length;
+    const mixed = [items[0], { ...items[0], ip: 'nowhere' }, items[1], { ...items[0], count: 0 }];
+    const { status, body } = await usage({ items: mixed });
+    assert.is(status, 400);
+    assert.equal(
+      body.errors.map(({ pointer }: { pointer: string }) => pointer),
+      ['/items/1/ip', '/items/3/count'],
+    );
+    assert.is(rig.uses.length, before);
     assert.is((await rig.call('/v1/usage', { body: { items }, token: keyText(1) })).status, 401);
     assert.equal(rig.unexpected, []);
   }),

@@ -1,15 +1,10 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { createMemory, type Entry } from '../../../sdk/src/core/memory.ts';
+import { createMemory } from '../../../sdk/src/core/memory.ts';
 import { suite } from '../../support/suite.ts';
+import { entryOf } from './entry.ts';
 
 const memory = suite("the verifier's memory");
-
-const entryOf = (hash: string, keyId: string, ownerId: string): Entry => {
-  const key = { valid: true, keyId, ownerId, scopes: [], permissions: [], expiresAt: null, position: '1' } as const;
-  const times = { endsAt: 0, refreshAt: 0, until: 0, uses: 0, usedAt: 0, ip: undefined };
-  return { hash, key, answer: Promise.resolve(key), ...times, newer: null, older: null, next: undefined };
-};
 
 // Few, and all in three slots, so that everything collides with everything.
 const name = fc.nat(7);
