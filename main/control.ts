@@ -1,9 +1,10 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { createServer, request as httpRequest } from './nodeHttp.ts';
 import { OperationError, type Operations, type Progress } from './operations.ts';
 
 // The command line reaches a running server through loopback. Who may: whoever can read this file, which is the user that
@@ -74,7 +75,7 @@ const call = async (
 ): Promise<unknown> => {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const headers = { authorization: `Bearer ${token}` };
-    request({ host: '127.0.0.1', port, path: `/${name}`, method: 'POST', headers }, resolve)
+    httpRequest({ host: '127.0.0.1', port, path: `/${name}`, method: 'POST', headers }, resolve)
       .once('error', reject)
       .end(JSON.stringify({ argument }));
   });

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { addressRanges } from '../adapters/node/addressRanges.ts';
 import { isCommonPassword } from '../adapters/node/commonPasswords.ts';
 import { oneTimeCodes } from '../adapters/node/oneTimeCodes.ts';
@@ -38,6 +38,7 @@ import type { Configuration } from './configuration.ts';
 import { environment, type Inside } from './core.ts';
 import { credentialsOf } from './credentials.ts';
 import { historyOf } from './history.ts';
+import { createServer } from './nodeHttp.ts';
 import { version } from './version.ts';
 
 /** The server, and what of it must be brought to an end by hand. */

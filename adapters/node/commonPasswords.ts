@@ -1,9 +1,19 @@
-import { dictionary } from '@zxcvbn-ts/language-common';
+import { createRequire } from 'node:module';
 
 /** Code points; whoever asks has refused what is shorter than any password may be. */
 const shortest = 8;
 
-const listed = new Set(dictionary['passwords-common'].filter((password) => password.length >= shortest));
+let words: ReadonlySet<string> | null = null;
+
+/** Read with the first password that somebody chooses: they take 30 ms and several MB, and most processes are never asked. */
+const listed = (): ReadonlySet<string> => {
+  if (words === null) {
+    const require = createRequire(import.meta.url);
+    const { dictionary }: typeof import('@zxcvbn-ts/language-common') = require('@zxcvbn-ts/language-common');
+    words = new Set(dictionary['passwords-common'].filter((password) => password.length >= shortest));
+  }
+  return words;
+};
 
 /** One text over and over, the last time perhaps cut: `abcabcab`. */
 const repeated = (text: string): string | null => {
@@ -34,7 +44,7 @@ const isRun = (text: string): boolean => {
  * @param password NFC and in lower case
  */
 export const isCommonPassword = (password: string): boolean => {
-  if (listed.has(password) || isRun(password)) return true;
+  if (isRun(password) || listed().has(password)) return true;
   const unit = repeated(password);
-  return unit !== null && (unit.length < shortest || listed.has(unit) || isRun(unit));
+  return unit !== null && (unit.length < shortest || isRun(unit) || listed().has(unit));
 };

@@ -5,6 +5,9 @@ import type { PasswordHasher } from '../../commands/environment.ts';
 import { Failure } from '../../commands/failure.ts';
 import type { PasswordTask } from './passwordWorker.ts';
 
+/** Milliseconds. Each thread takes 13 MB, and most processes hash seldom; starting one takes a tenth of what hashing does. */
+const idleTimeout = 60_000;
+
 export type PasswordHasherOptions = {
   /** 32 bytes, kept apart from the hashes: without it they cannot be tried offline. */
   readonly pepper: Uint8Array;
@@ -29,8 +32,9 @@ export const passwordHasher = (
   const pool = new Piscina({
     filename: new URL('./passwordWorker.ts', import.meta.url).href,
     name: 'runPasswordTask' satisfies keyof typeof import('./passwordWorker.ts'),
-    minThreads: threads,
+    minThreads: 0,
     maxThreads: threads,
+    idleTimeout,
     concurrentTasksPerWorker: 1,
   });
   let running = 0;

@@ -1,5 +1,6 @@
-import SMTPConnection, { type SMTPEnvelope } from 'nodemailer/lib/smtp-connection';
+import type { SMTPEnvelope } from 'nodemailer/lib/smtp-connection';
 import type { MailAccess } from '../../commands/ports/mailer.ts';
+import type { Nodemailer } from './nodemailer.ts';
 
 /** One session with a mail server, signed in, that takes mails one after the other. */
 export type Session = {
@@ -29,7 +30,11 @@ const security = {
 } as const;
 
 /** @throws what nodemailer says; then there is no connection */
-export const openSession = async (server: MailAccess, signal: AbortSignal): Promise<Session> => {
+export const openSession = async (
+  { SMTPConnection }: Nodemailer,
+  server: MailAccess,
+  signal: AbortSignal,
+): Promise<Session> => {
   const connection = new SMTPConnection({
     host: server.host,
     port: server.port,

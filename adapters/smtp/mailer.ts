@@ -1,6 +1,6 @@
-import MailComposer from 'nodemailer/lib/mail-composer';
 import type { Delivery, MailAccess, Mailer, MailMessage } from '../../commands/ports/mailer.ts';
 import { openSession, type Session } from './connection.ts';
+import { loadNodemailer, type Nodemailer } from './nodemailer.ts';
 
 /** Servers end a session that goes on too long, some after as few mails. */
 const mailsPerSession = 100;
@@ -37,7 +37,7 @@ const verdict = (error: Failed): Delivery => {
   return refused('mail', permanent || never, error);
 };
 
-const composed = (message: MailMessage): Promise<Buffer> =>
+const composed = ({ MailComposer }: Nodemailer, message: MailMessage): Promise<Buffer> =>
   new MailComposer({
     messageId: message.messageId,
     from: message.from,
@@ -63,25 +63,31 @@ export const createSmtpMailer = (): Mailer => {
     resting = [];
   };
 
-  const taken = async (access: MailAccess, server: string, signal: AbortSignal): Promise<Resting> => {
+  const taken = async (
+    nodemailer: Nodemailer,
+    access: MailAccess,
+    server: string,
+    signal: AbortSignal,
+  ): Promise<Resting> => {
     resting = resting.filter(({ session }) => session.alive());
     // Another server than before: the old sessions are of no use to anybody.
     if (resting.some((other) => other.server !== server)) closeAll();
-    return resting.pop() ?? { session: await openSession(access, signal), server, mails: 0 };
+    return resting.pop() ?? { session: await openSession(nodemailer, access, signal), server, mails: 0 };
   };
 
   return {
     send: async (access, message, signal) => {
+      const nodemailer = await loadNodemailer();
       const server = JSON.stringify(access);
       let bytes: Buffer;
       try {
-        bytes = await composed(message);
+        bytes = await composed(nodemailer, message);
       } catch (error) {
         return refused('mail', true, error);
       }
       let held: Resting;
       try {
-        held = await taken(access, server, signal);
+        held = await taken(nodemailer, access, server, signal);
       } catch (error) {
         return refused('server', false, error);
       }
