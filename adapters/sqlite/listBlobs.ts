@@ -25,9 +25,11 @@ export const listBlobs = (
   const assemble = async (upload: number, size: number): Promise<Uint8Array | null> => {
     const bytes = new Uint8Array(size);
     for (let from = 0, at = 0; from < size; from += chunkSize, at += 1) {
-      const chunk = await read(() => selectChunk.get(upload, at)?.bytes as Uint8Array | undefined);
+      const chunk = await read(() => selectChunk.get(upload, at)?.bytes as Uint8Array<ArrayBuffer> | undefined);
       if (chunk === undefined) return null;
       bytes.set(chunk, from);
+      // Free at once: a collection comes late for what lies outside of V8's heap.
+      chunk.buffer.transfer(0);
       await scheduler.yield();
     }
     return bytes;

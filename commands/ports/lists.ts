@@ -117,7 +117,7 @@ export type Lists = {
   readonly query: (buildId: string, query: Query) => Promise<readonly Document[]>;
   readonly count: (buildId: string, where: readonly Condition[]) => Promise<number>;
 
-  /** Discardable bytes by name: snapshots of folds and of the verification index. */
+  /** Discardable bytes by name: snapshots of folds and of the verification index. What is given is the caller's. */
   readonly getBlob: (name: string) => Promise<Uint8Array | null>;
   readonly putBlob: (name: string, bytes: Uint8Array) => Promise<void>;
   /** All whose name starts so. */

@@ -1,4 +1,4 @@
-import { isWholeBuffer, leastRows } from './rows.ts';
+import { grown, isWholeBuffer, leastRows } from './rows.ts';
 
 /**
  * Finds rows by keys of a fixed number of bytes: open addressing over an Int32Array, the keys one after the other in a
@@ -41,7 +41,7 @@ export const createBytesTable = (width: number, capacity = leastRows): BytesTabl
   };
 
   const rebuild = () => {
-    slots = new Int32Array(slotsFor(keys.length / width));
+    slots = new Int32Array(slotsFor(size + 1));
     mask = slots.length - 1;
     for (let row = 0; row < size; row++) {
       const slot = slotOf(words, row * wordsPerKey);
@@ -49,12 +49,13 @@ export const createBytesTable = (width: number, capacity = leastRows): BytesTabl
     }
   };
 
-  const resize = (rows: number) => {
-    const larger = new Uint8Array(rows * width);
-    larger.set(keys.subarray(0, size * width));
-    keys = larger;
-    words = new Int32Array(keys.buffer);
-    rebuild();
+  const makeRoom = () => {
+    if ((size + 1) * width > keys.length) {
+      // The memory before is free at once, not at some collection to come.
+      keys = new Uint8Array(keys.buffer.transfer(grown(keys.length / width, size + 1) * width));
+      words = new Int32Array(keys.buffer);
+    }
+    if ((size + 1) * 2 > slots.length) rebuild();
   };
 
   const put = (bytes: Uint8Array, at: number) => {
@@ -69,8 +70,8 @@ export const createBytesTable = (width: number, capacity = leastRows): BytesTabl
       return slots[slotOf(probed, 0)]! - 1;
     },
     add: (bytes, at = 0) => {
-      if ((size + 1) * width > keys.length) resize((keys.length / width) * 2);
       put(bytes, at);
+      makeRoom();
       const slot = slotOf(probed, 0);
       keys.set(probe, size * width);
       size += 1;

@@ -1,8 +1,8 @@
-import { isWholeBuffer, leastRows } from './rows.ts';
+import { grown, isWholeBuffer, leastRows } from './rows.ts';
 
 type Numbers = Uint8Array | Int32Array | Float64Array;
 
-/** One number per row; it grows by doubling. Rows never set read as 0. */
+/** One number per row. Rows never set read as 0. */
 export type Column<A extends Numbers = Numbers> = {
   readonly get: (row: number) => number;
   readonly set: (row: number, value: number) => void;
@@ -19,11 +19,8 @@ export const createColumn = <A extends Numbers>(make: Make<A>): Column<A> => {
 
   const reserve = (rows: number) => {
     if (rows <= values.length) return;
-    let length = values.length;
-    while (length < rows) length *= 2;
-    const larger = new make(length);
-    larger.set(values);
-    values = larger;
+    // The memory before is free at once, not at some collection to come.
+    values = new make((values.buffer as ArrayBuffer).transfer(grown(values.length, rows) * make.BYTES_PER_ELEMENT));
   };
 
   return {
