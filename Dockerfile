@@ -24,5 +24,5 @@ USER 10001:10001
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=2m --start-interval=1s --retries=3 CMD ["node", "deploy/ready.mjs"]
-ENTRYPOINT ["node", "--disable-warning=ExperimentalWarning", "main/keyledger.ts"]
+ENTRYPOINT ["node", "--disable-warning=ExperimentalWarning", "main/keyledger.mjs"]
 CMD ["serve"]

@@ -91,7 +91,7 @@ image('has all that the program needs, and no package of development', () => {
       encoding: 'utf8',
       env: {},
     });
-  const version = run('main/keyledger.ts', '--version');
+  const version = run('main/keyledger.mjs', '--version');
   assert.match(version.stdout, /^keyledger \d/, version.stderr);
   const loaded = run(
     '--input-type=module',

@@ -7,10 +7,14 @@ import { temporaryFolder } from '../support/temporaryFolder.ts';
 
 const cache = suite('code whose types were stripped');
 
-/** What Node says of its cache during a start, up to the end. */
+/** At its end, the process and each of its threads tells which of Node's own modules it has loaded. */
+const tellModules = `data:text/javascript,process.on('exit', () => console.error(process.moduleLoadList.join(' ')))`;
+
+/** What Node says of its cache and its modules during a start, up to the end. */
 const cacheLog = async (data: string): Promise<string> => {
   const { NODE_DISABLE_COMPILE_CACHE: _, NODE_COMPILE_CACHE: __, NODE_V8_COVERAGE: ___, ...env } = process.env;
-  const server = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'main/keyledger.ts', 'serve'], {
+  const args = ['--disable-warning=ExperimentalWarning', '--import', tellModules, 'main/keyledger.mjs', 'serve'];
+  const server = spawn(process.execPath, args, {
     env: { ...env, NODE_DEBUG_NATIVE: 'COMPILE_CACHE', KEYLEDGER_DATA: data, KEYLEDGER_PORT: '0' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -27,6 +31,9 @@ cache('is found again by the next start, in its own folder, by the threads as we
   assert.match(again, /resolved path \S+\/node_modules\/\.cache\/keyledger /);
   for (const file of ['main/program.ts', 'adapters/sqlite/groupCommitWorker.ts'])
     assert.match(again, new RegExp(`retrieving transpile cache for StrippedTypeScript \\S+/${file}\\.\\.\\.success`));
+  assert.match(again, /NativeModule http /);
+  // The compiler, and Node's fetch.
+  assert.not.match(again, /NativeModule internal\/deps\/(amaro|undici)/);
 });
 
 cache.run();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { temporaryFolder } from './temporaryFolder.ts';
 
-const main = fileURLToPath(new URL('../../main/keyledger.ts', import.meta.url));
+const main = fileURLToPath(new URL('../../main/keyledger.mjs', import.meta.url));
 
 export type Ended = {
   readonly code: number | null;

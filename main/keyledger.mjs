@@ -3,8 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 
 // Code whose types were stripped once is kept for the next start. Without it each thread loads the compiler for itself:
-// some 60 MB of memory, and a third of a second. Threads look for the folder in the environment. Where nothing can be
-// written, nothing is kept.
+// some 60 MB of memory, and a third of a second. This file comes before that and is plain JavaScript, or it alone would
+// have the compiler loaded. Threads look for the folder in the environment. Where nothing can be written, nothing is
+// kept.
 process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('../node_modules/.cache/keyledger', import.meta.url));
 enableCompileCache(process.env.NODE_COMPILE_CACHE);
 
