@@ -68,8 +68,11 @@ export const indexingSteps = ({ name, schema, columns }: ListTable): readonly st
 /** The index of a column that changes name documents by, where the schema has none, or none yet. */
 export const indexBy = (name: string, column: string): string => `${name}by${column}`;
 
-/** What is kept of a document outside its columns: fields that are none, and columns said to be null. */
-export type Rest = { [field: string]: Json | undefined };
+/**
+ * What is kept of a document outside its columns: fields that are none, and columns that were said to be null, which
+ * counts as long as they hold nothing.
+ */
+type Rest = { [field: string]: Json | undefined };
 
 export const encode = (type: ColumnType, value: Json): SQLInputValue =>
   type === 'boolean' ? Number(value) : type === 'texts' ? JSON.stringify(value) : (value as string | number);
@@ -79,10 +82,11 @@ export const decode = (type: ColumnType, value: SQLOutputValue): Json =>
 
 /** @param row id, columns and rest, in the table's order */
 export const toDocument = ({ columns }: ListTable, row: readonly SQLOutputValue[]): Document => {
-  const document: { id: string; [field: string]: Json | undefined } = { id: row[0] as string };
+  const rest = JSON.parse(row[columns.length + 1] as string) as Rest;
+  const document: { id: string; [field: string]: Json | undefined } = { id: row[0] as string, ...rest };
   columns.forEach(({ name, type }, at) => {
     const value = row[at + 1]!;
     if (value !== null) document[name] = decode(type, value);
   });
-  return Object.assign(document, JSON.parse(row[columns.length + 1] as string));
+  return document;
 };

@@ -1,11 +1,12 @@
 import type { StatementSync } from 'node:sqlite';
 import { Failure } from '../../commands/failure.ts';
 import type { Build, Condition, Lists, ParkedStream, Query } from '../../commands/ports/lists.ts';
-import { checkConditions, checkQuery } from '../node/listSchema.ts';
+import { checkConditions, checkPatch, checkQuery } from '../node/listSchema.ts';
 import { closedOnFailure } from './closedOnFailure.ts';
 import { asFailure, DataRefused, isDamage } from './errors.ts';
 import { openWriter, type Writer } from './groupCommit.ts';
 import { listBlobs, type RunCommand } from './listBlobs.ts';
+import { blanks, rowWrites } from './listChanges.ts';
 import {
   countSql,
   type Driver,
@@ -88,20 +89,25 @@ const listsOf = (
     if (row === undefined || toBuild(row).id !== buildId) throw gone(buildId);
     return row;
   };
-  const tableOf = (buildId: string): ListTable => {
-    const known = tables.get(buildId);
-    if (known !== undefined) return known;
+  const lookAt = (buildId: string): ListTable => {
     const row = rowOf(buildId);
     const table = listTable(row.number, JSON.parse(row.schema), row.indexed);
-    if (table.indexed) tables.set(buildId, table);
+    tables.set(buildId, table);
     return table;
+  };
+  /** Its columns, which never change; by now it may have more indexes. */
+  const tableOf = (buildId: string): ListTable => tables.get(buildId) ?? lookAt(buildId);
+  const searchableOf = (buildId: string): ListTable => {
+    const known = tables.get(buildId);
+    return known?.indexed ? known : lookAt(buildId);
   };
   // A table that is known may have been dropped since: then its build is gone too.
   const ofBuild = async <Result>(
     buildId: string,
+    find: (buildId: string) => ListTable,
     work: (table: ListTable) => Result | Promise<Result>,
   ): Promise<Result> => {
-    const table = await read(() => tableOf(buildId));
+    const table = await read(() => find(buildId));
     try {
       return await work(table);
     } catch (error) {
@@ -154,25 +160,39 @@ const listsOf = (
       await run({ do: 'markComplete', build });
     },
 
-    apply: async (build, batch) => (await run({ do: 'apply', build, json: JSON.stringify(batch) })) as boolean,
+    apply: async (build, { applied, ...batch }) => {
+      const table = await read(() => tableOf(build));
+      const changes = applied.flatMap((event) => event.changes);
+      const writes = rowWrites(table, changes);
+      return (await run({ do: 'apply', build, batch, writes, blanks: changes.some(blanks) })) as boolean;
+    },
     patch: async (build, changes) => {
-      await run({ do: 'patch', build, json: JSON.stringify(changes) });
+      const table = await read(() => tableOf(build));
+      for (const { fields } of changes) checkPatch(table.schema, fields);
+      await run({
+        do: 'patch',
+        build,
+        writes: rowWrites(
+          table,
+          changes.map((change) => ({ op: 'update', ...change })),
+        ),
+      });
     },
     parked: (build) => read(() => selectParked.all(rowOf(build).number).map((row) => ({ ...row }) as ParkedStream)),
 
     get: (build, id) =>
-      ofBuild(build, (table) => {
+      ofBuild(build, tableOf, (table) => {
         const columns = ['id', ...table.columns.map(({ sql }) => sql), 'rest'].join(', ');
         const [row] = statements.rows([{ text: `SELECT ${columns} FROM ${table.name} WHERE id = ?`, params: [id] }], 1);
         return row === undefined ? null : toDocument(table, row);
       }),
     query: (build, query) =>
-      ofBuild(build, async (table) => {
+      ofBuild(build, searchableOf, async (table) => {
         checkQuery(table.schema, query);
         return (await queryRows(table, query)).map((row) => toDocument(table, row));
       }),
     count: (build, where) =>
-      ofBuild(build, async (table) => {
+      ofBuild(build, searchableOf, async (table) => {
         checkConditions(table.schema, where);
         const [row] = await thread.rows([countSql(table, where, driverOf(table, where, true))], 1);
         return row![0] as number;

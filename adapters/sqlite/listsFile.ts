@@ -1,24 +1,26 @@
 // What the lists' writing thread does with each command.
 import type { DatabaseSync } from 'node:sqlite';
-import type { Batch, Build, Change, Checkpoint, ListSchema } from '../../commands/ports/lists.ts';
-import type { Json } from '../../domain/json.ts';
-import { checkConditions, checkFields, checkPatch, checkSchema } from '../node/listSchema.ts';
+import type { Batch, Build, Checkpoint, ListSchema } from '../../commands/ports/lists.ts';
+import { checkSchema } from '../node/listSchema.ts';
 import type { Handler } from './groupCommitProtocol.ts';
 import { type BlobCommand, blobHandler, createBlobs } from './listBlobsFile.ts';
-import { createTable, dropTable, indexingSteps, type ListTable, listTable } from './listTable.ts';
-import { type ListWriter, listWriter } from './listWriter.ts';
+import type { RowWrite } from './listChanges.ts';
+import { knowMerged, listRows } from './listRows.ts';
+import { createTable, dropTable, indexingSteps, listTable } from './listTable.ts';
 import type { Schema } from './schema.ts';
 
-export type Patch = { readonly id: string; readonly fields: { readonly [field: string]: Json } };
-
-/** `json`: made on the asking thread, cheaper to hand over than the objects. */
 export type ListsCommand =
   | { readonly do: 'createBuild'; readonly schema: ListSchema; readonly current: boolean }
   | { readonly do: 'switchTo' | 'dropBuild' | 'index' | 'markComplete'; readonly build: string }
-  /** json: Batch */
-  | { readonly do: 'apply'; readonly build: string; readonly json: string }
-  /** json: Patch[] */
-  | { readonly do: 'patch'; readonly build: string; readonly json: string }
+  | {
+      readonly do: 'apply';
+      readonly build: string;
+      readonly batch: Omit<Batch, 'applied'>;
+      readonly writes: readonly RowWrite[];
+      /** Something is taken away that may be personal. */
+      readonly blanks: boolean;
+    }
+  | { readonly do: 'patch'; readonly build: string; readonly writes: readonly RowWrite[] }
   | BlobCommand;
 
 /** `gone`: there is no such build. By command: a build; whether it was applied, or indexing goes on; the upload's number; nothing. */
@@ -70,6 +72,7 @@ export const buildNumber = (buildId: string): number | null => {
 export const handlers = (db: DatabaseSync): Handler<ListsCommand, ListsAnswer> => {
   // Documents hold personal data: what is deleted is overwritten where that costs no more writing. A rebuild likes room.
   db.exec('PRAGMA secure_delete = FAST; PRAGMA cache_size = -32768');
+  knowMerged(db);
   const selectBuild = db.prepare('SELECT * FROM builds WHERE number = ?');
   const insertBuild = db.prepare(
     `INSERT INTO builds (list, version, schema, current, indexed, complete)
@@ -92,7 +95,7 @@ export const handlers = (db: DatabaseSync): Handler<ListsCommand, ListsAnswer> =
   // Something was blanked or dropped, and the write-ahead log still holds the pages as they were.
   let blanked = false;
 
-  type Open = { readonly table: ListTable; readonly indexed: number; readonly writer: ListWriter };
+  type Open = { readonly indexed: number; readonly write: ReturnType<typeof listRows> };
   const writers = new Map<number, Open>();
 
   const find = (buildId: string): BuildRow | null => {
@@ -102,13 +105,12 @@ export const handlers = (db: DatabaseSync): Handler<ListsCommand, ListsAnswer> =
   };
   const tableOf = (row: BuildRow) => listTable(row.number, JSON.parse(row.schema), row.indexed);
   // Compared with the row at each use: a transaction that was undone takes its steps back too.
-  const writerOf = (row: BuildRow): Open => {
+  const writerOf = (row: BuildRow): Open['write'] => {
     const known = writers.get(row.number);
-    if (known?.indexed === row.indexed) return known;
-    const table = tableOf(row);
-    const made = { table, indexed: row.indexed, writer: listWriter(db, table) };
+    if (known?.indexed === row.indexed) return known.write;
+    const made = { indexed: row.indexed, write: listRows(db, tableOf(row)) };
     writers.set(row.number, made);
-    return made;
+    return made.write;
   };
 
   const index = (row: BuildRow): boolean => {
@@ -137,23 +139,13 @@ export const handlers = (db: DatabaseSync): Handler<ListsCommand, ListsAnswer> =
     blanked = true;
   };
 
-  const apply = (row: BuildRow, batch: Batch): boolean => {
-    const { after, waiting, checkpoint, applied, park: parked, unpark: freed } = batch;
+  const apply = (row: BuildRow, { batch, writes, blanks }: Extract<ListsCommand, { do: 'apply' }>): boolean => {
+    const { after, waiting, checkpoint, park: parked, unpark: freed } = batch;
     if (!same(toBuild(row).checkpoint, after)) return false;
     if (!waiting.every((stream) => isParked.get(row.number, stream) !== undefined)) return false;
-    const { table, writer } = writerOf(row);
-    writer.begin();
-    for (const { changes } of applied) {
-      for (const change of changes) {
-        if (change.op !== 'remove') checkFields(table.schema, change.fields);
-        if (change.op === 'updateWhere')
-          checkConditions(table.schema, [{ column: change.column, op: 'eq', value: change.equals }]);
-        writer.change(change);
-      }
-    }
-    writer.flush();
+    writes.forEach(writerOf(row));
     // While a build is filled, what is blanked in it is gone with the log's other pages when it is whole.
-    blanked ||= row.complete === 1 && applied.some(({ changes }) => changes.some(blanks));
+    blanked ||= row.complete === 1 && blanks;
     for (const stream of freed) unpark.run(row.number, stream);
     for (const { stream, revision, position, eventId, error, since } of parked)
       park.run(row.number, stream, revision, position, eventId, error, since);
@@ -161,22 +153,12 @@ export const handlers = (db: DatabaseSync): Handler<ListsCommand, ListsAnswer> =
     return true;
   };
 
-  const patch = (row: BuildRow, changes: readonly Patch[]) => {
-    const { table, writer } = writerOf(row);
-    writer.begin();
-    for (const { id, fields } of changes) {
-      checkPatch(table.schema, fields);
-      writer.change({ op: 'update', id, fields });
-    }
-    writer.flush();
-  };
-
   const ofBuild = (command: Extract<ListsCommand, { build: string }>): ListsAnswer => {
     const row = find(command.build);
     if (row === null) return command.do === 'dropBuild' ? null : 'gone';
-    if (command.do === 'apply') return apply(row, JSON.parse(command.json));
+    if (command.do === 'apply') return apply(row, command);
     if (command.do === 'index') return index(row);
-    if (command.do === 'patch') patch(row, JSON.parse(command.json));
+    if (command.do === 'patch') command.writes.forEach(writerOf(row));
     else if (command.do === 'switchTo') switchBuild.run(row.number, row.list, row.version);
     else if (command.do === 'markComplete') {
       completeBuild.run(row.number);
@@ -198,9 +180,6 @@ export const handlers = (db: DatabaseSync): Handler<ListsCommand, ListsAnswer> =
 
   return Object.assign(handle, { afterCommit: forget });
 };
-
-/** Whether a change may take away what is personal: erasing a person blanks their fields. */
-const blanks = (change: Change): boolean => change.op === 'remove' || Object.values(change.fields).includes(null);
 
 const same = (a: Checkpoint | null, b: Checkpoint | null): boolean =>
   a?.position === b?.position && a?.eventId === b?.eventId;
