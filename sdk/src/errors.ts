@@ -26,10 +26,16 @@ export type UnavailableCode =
  * where there is one, is the error that it comes from. Neither holds a key or the token.
  */
 export class VerifierUnavailable extends Error {
-  override readonly name = 'VerifierUnavailable';
+  declare readonly name: 'VerifierUnavailable';
   readonly code: UnavailableCode;
   /** The HTTP status that the server answered with; undefined where it answered none. */
   readonly status: number | undefined;
+
+  static {
+    // Of the class and of each error, in its stack too, whatever names are left when this is built.
+    for (const named of [VerifierUnavailable, VerifierUnavailable.prototype])
+      Object.defineProperty(named, 'name', { value: 'VerifierUnavailable' });
+  }
 
   constructor(code: UnavailableCode, status?: number, cause?: unknown) {
     const what = `Keyledger cannot verify keys now: ${code}${status === undefined ? '' : ` (${status})`}`;
