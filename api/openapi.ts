@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isPeoplesPermission } from '../domain/permissions.ts';
-import type { Access, Described } from './route.ts';
+import type { Described } from './route.ts';
 
 const problem = {
   type: 'object',
@@ -28,8 +28,9 @@ const problem = {
   },
 };
 
-const securityOf = (access: Access) => {
+const securityOf = (access: Described['access']) => {
   if (access === 'open') return [];
+  if (access === 'key') return [{ key: [] }, { keyHeader: [] }];
   if (access === 'session') return [{ session: [] }];
   if (access === 'session-or-key') return [{ session: [] }, { key: [] }, { keyHeader: [] }];
   // What only services may do, no session permits.
@@ -60,7 +61,13 @@ const schemaOf = (schema: z.ZodType, io: 'input' | 'output', named: Schemas) => 
 
 const place = '#/components/schemas/';
 
-type Parameter = { name: string; in: 'path' | 'query' | 'header'; required: boolean; schema: unknown };
+type Parameter = {
+  name: string;
+  in: 'path' | 'query' | 'header';
+  required: boolean;
+  schema: unknown;
+  description?: string;
+};
 
 const parametersOf = (shape: z.ZodType | undefined, where: 'path' | 'query', named: Schemas): Parameter[] => {
   if (shape === undefined) return [];
@@ -88,6 +95,15 @@ const headersOf = (route: Described): Parameter[] => {
     : idempotency;
 };
 
+const ownHeadersOf = ({ takesHeaders = {} }: Described): Parameter[] =>
+  Object.entries(takesHeaders).map(([name, description]) => ({
+    name,
+    in: 'header',
+    required: false,
+    schema: text,
+    description,
+  }));
+
 /** `GET /v1/admin/api-keys/:id` → `getV1AdminApiKeysId`: one call, one name, whatever command is behind it. */
 const operationId = ({ method, path }: Described): string =>
   method.toLowerCase() +
@@ -102,12 +118,13 @@ const mediaTypesOf = ({ produces = 'application/json' }: Described): readonly st
 const header = (description: string) => ({ description, schema: text });
 
 /** What an answer that succeeded may carry beside its body. */
-const answerHeadersOf = ({ command, notIdempotent, method }: Described) => ({
+const answerHeadersOf = ({ command, notIdempotent, method, answersHeaders = {} }: Described) => ({
   ...(command && { 'Keyledger-Position': header('Of the last event; where nothing was left to do, of the stream.') }),
   ...(command && !notIdempotent && method !== 'GET'
     ? { 'Idempotency-Replayed': header('true where an earlier request with the same key had done it.') }
     : {}),
   ...(method === 'DELETE' ? {} : { ETag: header('Of one thing: for If-Match.') }),
+  ...Object.fromEntries(Object.entries(answersHeaders).map(([name, what]) => [name, header(what)])),
 });
 
 const problemHeaders = {
@@ -158,6 +175,7 @@ const operationOf = (route: Described, named: Schemas) => ({
     ...parametersOf(route.params, 'path', named),
     ...parametersOf(route.query, 'query', named),
     ...headersOf(route),
+    ...ownHeadersOf(route),
   ],
   ...(route.takesBytes && bytesOf(route.takesBytes)),
   ...bodyOf(route.body, route.consumes ?? 'application/json', named),

@@ -121,7 +121,13 @@ export type Route<
 };
 
 /** What documents say of a call. */
-export type Described = Omit<Route, 'handle'>;
+export type Described = Omit<Route, 'handle' | 'access'> & {
+  /** `key`: of whoever it is that a proxy asks about. */
+  readonly access: Access | 'key';
+  /** Headers beside those of every call, with what they are. */
+  readonly takesHeaders?: { readonly [name: string]: string };
+  readonly answersHeaders?: { readonly [name: string]: string };
+};
 
 /** Declares a route with its types tied together. */
 export const route = <

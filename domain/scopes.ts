@@ -113,6 +113,9 @@ export const effectiveScopes = (
   );
 };
 
-/** The scopes asked for that are not among the effective ones. */
-export const missingScopes = (effective: readonly string[] | null, asked: readonly string[]): readonly string[] =>
-  effective === null ? [] : asked.filter((scope) => !effective.includes(scope));
+/** The scopes asked for that are not among the effective ones, each once. */
+export const missingScopes = (effective: readonly string[] | null, asked: readonly string[]): readonly string[] => {
+  if (effective === null) return [];
+  const missing = asked.filter((scope) => !effective.includes(scope));
+  return missing.length < 2 ? missing : [...new Set(missing)];
+};

@@ -1,5 +1,5 @@
 import { dataPlaneCalls } from '../api/dataPlane/description.ts';
-import type { Access, Described } from '../api/route.ts';
+import type { Described } from '../api/route.ts';
 import { allRoutes } from '../api/routes.ts';
 
 /** Every call there is, from its declaration. A declaration looks at its context only when it is called. */
@@ -9,9 +9,11 @@ const who: { readonly [access: string]: string } = {
   open: 'open',
   session: 'session',
   'session-or-key': 'session or key',
+  key: 'a proxy, about a key',
 };
 
-const accessOf = (access: Access): string => (typeof access === 'string' ? who[access]! : access.join(' or '));
+const accessOf = (access: Described['access']): string =>
+  typeof access === 'string' ? who[access]! : access.join(' or ');
 
 const code = (text: string) => `\`${text}\``;
 const several = (texts: readonly string[]) => (texts.length === 0 ? '–' : texts.map(code).join(', '));

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Described } from '../route.ts';
 import { id, instant } from '../schemas/common.ts';
 import { acknowledgeBody } from './acknowledge.ts';
+import { longestScopes } from './forwardAuth.ts';
 import { introspectBody, introspection } from './introspect.ts';
 import { revocationsQuery } from './revocations.ts';
 import { usageBody } from './usage.ts';
@@ -75,9 +76,15 @@ const forwardAuthCall = (method: 'GET' | 'POST'): Described => ({
   path: '/v1/forward-auth',
   summary: 'For a proxy: whether the request with these headers may pass; 404 to whoever is no proxy of ours',
   tag,
-  access: 'open',
+  access: 'key',
   query: forwardAuthQuery,
   answers: { 204: null },
+  answersHeaders: {
+    'Keyledger-Key-Id': 'Id of the key.',
+    'Keyledger-Owner-Id': 'Id of its owner.',
+    'Keyledger-Scopes': `Separated by spaces; *:* is any scope. At most ${longestScopes} characters: those asked for first.`,
+    'Keyledger-Scopes-Omitted': 'How many scopes there was no room for; absent: none.',
+  },
   unlogged: 'Use of a key is no event: last use goes to the vault',
   notIdempotent: true,
   refuses: ['unauthenticated', 'invalid-key', 'insufficient-scope', 'ambiguous-credentials', 'unavailable'],
@@ -141,9 +148,12 @@ export const dataPlaneCalls: readonly Described[] = [
     tag,
     access: ['revocations:read'],
     query: revocationsQuery.omit({ limit: true }),
+    takesHeaders: {
+      'Last-Event-ID': 'Id of the last message that was heard: goes on after it, whatever the query says.',
+    },
     answers: { 200: z.string() },
     produces: 'text/event-stream',
-    refuses: ['feed-restarted', 'unavailable'],
+    refuses: ['feed-restarted', 'unavailable', 'not-caught-up'],
   },
   {
     method: 'GET',

@@ -43,7 +43,7 @@ const clientOf = (headers: IncomingHttpHeaders): string | null => {
  * Characters of `Keyledger-Scopes`: services and the proxies before them refuse a request with a header of 8 KiB, and
  * some with so much in all headers together. A key may hold two hundred thousand.
  */
-const longestScopes = 7000;
+export const longestScopes = 7000;
 
 /** As many as there is room for, in their order. */
 const joined = (scopes: Iterable<string>): { readonly text: string; readonly count: number } => {

@@ -74,6 +74,7 @@ test('a token limited to applications sees only these, and no "any" at all', () 
   const effective = effectiveScopes(null, ['*:*'], index, ['reports']);
   assert.equal(effective, ['reports:export', 'reports:read']);
   assert.equal(missingScopes(effective, ['reports:read', 'streams:read']), ['streams:read']);
+  assert.equal(missingScopes(effective, ['streams:read', 'reports:read', 'streams:read']), ['streams:read']);
   assert.equal(effectiveScopes(['reports:read', 'streams:read'], ['*:*'], index, ['streams', 'more']), [
     'streams:read',
   ]);

@@ -71,6 +71,18 @@ s('is OpenAPI 3.1 of every call there is', () => {
   for (const path of Object.keys(document.paths)) assert.match(path, /^\//);
 });
 
+s('says of what proxies and streams bring and are told in headers', () => {
+  const { get, post } = document.paths['/v1/forward-auth']!;
+  for (const call of [get!, post!]) {
+    assert.equal(call.security, [{ key: [] }, { keyHeader: [] }]);
+    const told = Object.keys((call.responses[204] as unknown as { readonly headers: Json }).headers);
+    for (const name of ['Keyledger-Key-Id', 'Keyledger-Owner-Id', 'Keyledger-Scopes', 'Keyledger-Scopes-Omitted'])
+      assert.ok(told.includes(name), name);
+  }
+  const taken = document.paths['/v1/revocations/stream']!.get!.parameters.filter((one) => one.in === 'header');
+  assert.equal(taken.map(({ name }) => name).sort(), ['Keyledger-Min-Position', 'Last-Event-ID']);
+});
+
 s('gives every call a name of its own, words, answers and its parameters', () => {
   const names = operations().map(({ operation }) => operation.operationId);
   assert.is(new Set(names).size, names.length);
