@@ -14,7 +14,7 @@ const noScopes: readonly string[] = [];
 
 /** What POST /v1/introspect takes, form-encoded: RFC 7662, section 2.1. */
 export const introspectBody = z.strictObject({
-  token: z.string().meta({ description: 'The whole text of the key.' }),
+  token: z.string().meta({ description: 'The whole text of the key. One that is empty is not active.' }),
   token_type_hint: z.string().optional().meta({ description: 'Taken and not needed.' }),
 });
 
