@@ -139,7 +139,8 @@ export const either = async (
   ...waits: readonly ((signal: AbortSignal) => Promise<void>)[]
 ): Promise<void> => {
   const done = new AbortController();
-  const stop = () => done.abort();
+  // Without a reason each abort makes an error, with its stack, that nobody looks at.
+  const stop = () => done.abort('over');
   if (signal.aborted) return;
   // By hand: AbortSignal.any would hang one more signal on a signal that lives as long as the process, at every wait.
   signal.addEventListener('abort', stop, { once: true });
@@ -147,6 +148,6 @@ export const either = async (
     await Promise.race(waits.map((wait) => wait(done.signal)));
   } finally {
     signal.removeEventListener('abort', stop);
-    done.abort();
+    stop();
   }
 };

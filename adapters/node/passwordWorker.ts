@@ -1,4 +1,7 @@
 import { compare, hash } from 'bcryptjs';
+import { standBack } from './standBack.ts';
+
+standBack();
 
 /** Runs in a worker thread. `text` is the keyed hash of a password, never the password. */
 export type PasswordTask =

@@ -79,5 +79,8 @@ export const createTurns = ({ sliceMs, quietMs, now }: TurnsOptions): Turns => {
   };
 };
 
-/** Those of this thread. */
-export const turns = createTurns({ sliceMs: 1, quietMs: 1_000, now: () => performance.now() });
+/**
+ * Those of this thread. A slice is about as long as answering those who ask meanwhile: beside 64 writers half a
+ * millisecond lets through a quarter more verifications than a whole one, for a quarter fewer changes.
+ */
+export const turns = createTurns({ sliceMs: 0.5, quietMs: 1_000, now: () => performance.now() });

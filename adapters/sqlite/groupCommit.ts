@@ -124,6 +124,8 @@ export const openWriter = async <Message, Result>(options: WriterOptions): Promi
       waiting.push({ message, transfer, resolve, reject });
       if (worker === null) return ensureStarted();
       if (flushing) return;
+      // While others ask something of this thread, one transaction at a time is enough: the next is handed over whole.
+      if (posted.length > 0 && turns.isHurried()) return;
       flushing = true;
       // What else comes now goes with it: handing over one is expensive, and many cost hardly more.
       if (turns.isHurried()) setImmediate(flush);

@@ -1,6 +1,7 @@
 // The thread that alone writes one SQLite file: many commands, one transaction, one fsync.
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { standBack } from '../node/standBack.ts';
 import { DataRefused, isUnavailable } from './errors.ts';
 import type { Answer, Handler, Outcome, Post, StoreModule, ThrownAway, WorkerData } from './groupCommitProtocol.ts';
 import { checkIdentity, migrate } from './schema.ts';
@@ -8,6 +9,8 @@ import { checkIdentity, migrate } from './schema.ts';
 const { file, module, synchronous } = workerData as WorkerData;
 const port = parentPort!;
 const answer = (what: Answer) => port.postMessage(what);
+
+standBack();
 
 const thrown = (error: unknown): ThrownAway => {
   if (error instanceof DataRefused) return { error, kind: 'refused', refusal: error.code };

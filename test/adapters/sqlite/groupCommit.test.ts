@@ -1,7 +1,10 @@
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { setImmediate } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import * as assert from 'uvu/assert';
+import { turns } from '../../../adapters/node/turns.ts';
 import { DataRefused, type RefusalCode } from '../../../adapters/sqlite/errors.ts';
 import { openWriter, type Writer } from '../../../adapters/sqlite/groupCommit.ts';
 import { failedWith } from '../../../commands/failure.ts';
@@ -78,6 +81,48 @@ writers('has committed what it answers', async () => {
     await run(put(`row ${n}`));
     assert.is(rows().length, n);
   }
+});
+
+/** How often threads are handed something, as long as `during` lasts. */
+const handedOver = async (during: () => Promise<void>): Promise<number> => {
+  const { postMessage } = Worker.prototype;
+  let count = 0;
+  Worker.prototype.postMessage = function (...what) {
+    count += 1;
+    postMessage.apply(this, what);
+  };
+  try {
+    await during();
+  } finally {
+    Worker.prototype.postMessage = postMessage;
+  }
+  return count;
+};
+
+/** Commands that come one after the other during a transaction, each when something else may have come. */
+const duringAnother = async (visit: () => void) => {
+  const { run } = await open();
+  const gate = new Int32Array(new SharedArrayBuffer(8));
+  const answers: Promise<number>[] = [run({ do: 'wait', gate })];
+  while (Atomics.load(gate, 0) === 0) await setImmediate();
+  for (const value of ['a', 'b', 'c']) {
+    visit();
+    answers.push(run(put(value)));
+    await setImmediate();
+    await setImmediate();
+  }
+  Atomics.store(gate, 1, 1);
+  Atomics.notify(gate, 1);
+  assert.equal(await Promise.all(answers), [1, 2, 3, 4]);
+  assert.equal(rows(), ['waited', 'a', 'b', 'c']);
+};
+
+writers('hands over at once what comes during a transaction', async () => {
+  assert.is(await handedOver(() => duringAnother(() => {})), 4);
+});
+
+writers('hands it over together, after the transaction, while others ask something of this thread', async () => {
+  assert.is(await handedOver(() => duringAnother(turns.visited)), 2);
 });
 
 writers('splits more than it holds at once, and keeps their order', async () => {

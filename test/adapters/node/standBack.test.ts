@@ -1,0 +1,42 @@
+import { getPriority } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import * as assert from 'uvu/assert';
+import { suite } from '../../support/suite.ts';
+
+const standing = suite('a thread that stands back');
+
+const module = new URL('../../../adapters/node/standBack.ts', import.meta.url);
+
+/** Of a thread before and after it stood back `times` times. */
+const prioritiesIn = (times: number): Promise<readonly [number, number]> =>
+  new Promise((resolve, reject) => {
+    const code = `
+      import { readlinkSync } from 'node:fs';
+      import { getPriority } from 'node:os';
+      import { parentPort } from 'node:worker_threads';
+      import { standBack } from ${JSON.stringify(module.href)};
+      const mine = () => getPriority(Number(readlinkSync('/proc/thread-self').split('/').at(-1)));
+      const before = mine();
+      for (let n = 0; n < ${times}; n++) standBack();
+      parentPort.postMessage([before, mine()]);`;
+    const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`));
+    worker.once('message', resolve);
+    worker.once('error', reject);
+  });
+
+if (process.platform === 'linux') {
+  standing('comes after the others of its process, which stay as they are', async () => {
+    const main = getPriority(process.pid);
+    const [before, after] = await prioritiesIn(1);
+    assert.is(before, main);
+    assert.is(after, Math.min(19, main + 5));
+    assert.is(getPriority(process.pid), main);
+  });
+
+  standing('never goes beyond what the system knows', async () => {
+    const [, after] = await prioritiesIn(5);
+    assert.is(after, 19);
+  });
+}
+
+standing.run();
