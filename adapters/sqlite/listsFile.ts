@@ -63,6 +63,8 @@ export const toBuild = ({ number, list, version, current, complete, position, ev
   complete: complete === 1,
 });
 
+const changesBuilds: ReadonlySet<ListsCommand['do']> = new Set(['createBuild', 'markComplete', 'dropBuild']);
+
 /** @returns null where no build can have this id */
 export const buildNumber = (buildId: string): number | null => {
   const digits = /-(\d{1,15})$/.exec(buildId)?.[1];
@@ -70,8 +72,8 @@ export const buildNumber = (buildId: string): number | null => {
 };
 
 export const handlers = (db: DatabaseSync): Handler<ListsCommand, ListsAnswer> => {
-  // Documents hold personal data: what is deleted is overwritten where that costs no more writing. A rebuild likes room.
-  db.exec('PRAGMA secure_delete = FAST; PRAGMA cache_size = -32768');
+  // Documents hold personal data: what is deleted is overwritten where that costs no more writing.
+  db.exec('PRAGMA secure_delete = FAST');
   knowMerged(db);
   const selectBuild = db.prepare('SELECT * FROM builds WHERE number = ?');
   const insertBuild = db.prepare(
@@ -90,10 +92,22 @@ export const handlers = (db: DatabaseSync): Handler<ListsCommand, ListsAnswer> =
     'INSERT OR REPLACE INTO parked (build, stream, revision, position, eventId, error, since) VALUES (?, ?, ?, ?, ?, ?, ?)',
   );
   const ofBlobs = blobHandler(db);
+  const isFilling = db.prepare('SELECT EXISTS (SELECT 1 FROM builds WHERE complete = 0) AS it');
   const emptyLog = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)');
 
   // Something was blanked or dropped, and the write-ahead log still holds the pages as they were.
   let blanked = false;
+
+  // A build that is filled likes room for pages, in KiB; afterwards it would only be memory that is full in the end.
+  let room = 0;
+  const makeRoom = () => {
+    const wanted = isFilling.get()!.it === 1 ? 32_768 : 8_192;
+    if (wanted === room) return;
+    db.exec(`PRAGMA cache_size = -${wanted}; PRAGMA shrink_memory`);
+    room = wanted;
+  };
+  let buildsChanged = false;
+  makeRoom();
 
   type Open = { readonly indexed: number; readonly write: ReturnType<typeof listRows> };
   const writers = new Map<number, Open>();
@@ -168,6 +182,7 @@ export const handlers = (db: DatabaseSync): Handler<ListsCommand, ListsAnswer> =
   };
 
   const handle = (command: ListsCommand): ListsAnswer => {
+    buildsChanged ||= changesBuilds.has(command.do);
     if ('build' in command) return ofBuild(command);
     if (command.do === 'createBuild') return createBuild(command.schema, command.current);
     return ofBlobs(command);
@@ -175,6 +190,8 @@ export const handlers = (db: DatabaseSync): Handler<ListsCommand, ListsAnswer> =
 
   // Where a reader keeps it busy, the next batch tries again.
   const forget = () => {
+    if (buildsChanged) makeRoom();
+    buildsChanged = false;
     if (blanked) blanked = emptyLog.get()!.busy !== 0;
   };
 
