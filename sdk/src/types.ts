@@ -155,22 +155,22 @@ export type VerifierOptions = {
   readonly url: string | URL;
   /** A service token with the permissions `verify` and `revocations:read`. It is sent to `url` and nowhere else. */
   readonly token: string;
-  /** What this service is called, for instance `billing`; `verifier`. It begins the default of `instance`. */
+  /** What this service is called, for instance `billing`; default `verifier`. It begins the default of `instance`. */
   readonly name?: string | undefined;
   /**
    * Names this process where administrators look who confirmed a revocation: 1 to 128 visible ASCII characters, of which
-   * no two processes with the same token may have the same. Without it, `name` and a random text made when this process
-   * loaded the package: nothing of the machine. Give one that outlives a restart, a pod's name for instance, and the
+   * no two processes with the same token may have the same. Default: `name` and a random text made when this process
+   * loaded the package, nothing of the machine. Give one that outlives a restart, a pod's name for instance, and the
    * process that comes back is known as the one it was.
    */
   readonly instance?: string | undefined;
-  /** How revocations come: `'sse'`, from the same server (the default), or by NATS, which needs the package `nats`. */
+  /** How revocations come: default `'sse'`, from the same server; or by NATS, which needs the package `nats`. */
   readonly feed?: 'sse' | NatsFeed | undefined;
-  /** Keys remembered at most, 1 to 10,000,000; 100,000, which take some 50 MB. The one used longest ago makes room. */
+  /** Keys remembered at most, 1 to 10,000,000; default 100,000, some 50 MB. The one used longest ago makes room. */
   readonly cacheSize?: number | undefined;
-  /** For how long memory may say yes without a word from a server that does not answer: milliseconds; 15,000. */
+  /** For how many milliseconds memory may say yes without a word from a server that does not answer; default 15,000. */
   readonly maxSilenceMs?: number | undefined;
-  /** Whether there may be keys that were imported: then no text is malformed before it was asked for; false. */
+  /** Whether there may be keys that were imported: then no text is malformed before it was asked for; default false. */
   readonly importedKeys?: boolean | undefined;
 };
 
