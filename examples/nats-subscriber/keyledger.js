@@ -10,8 +10,10 @@ const ask = async (path) => {
   for (;;) {
     const signal = AbortSignal.timeout(5000);
     const response = await fetch(KEYLEDGER_URL + path, { headers, signal }).catch(() => null);
-    if (response?.ok) return response.json();
-    if (response?.status < 500) throw new Error(`GET ${path}: ${response.status}`);
+    if (response?.status < 500 && !response.ok) throw new Error(`GET ${path}: ${response.status}`);
+    // A server that ends in the middle of its answer has not answered.
+    const body = response?.ok ? await response.json().catch(() => null) : null;
+    if (body !== null) return body;
     await setTimeout(1000);
   }
 };
