@@ -5,7 +5,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { temporaryFolder } from './temporaryFolder.ts';
 
-const main = fileURLToPath(new URL('../../main/keyledger.mjs', import.meta.url));
+// As `npm start` has it.
+const program = [
+  '--disable-warning=ExperimentalWarning',
+  '--max-semi-space-size=16',
+  fileURLToPath(new URL('../../main/keyledger.mjs', import.meta.url)),
+];
 
 export type Ended = {
   readonly code: number | null;
@@ -36,7 +41,7 @@ process.on('exit', () => {
 const compiled = join(tmpdir(), 'keyledger-compiled');
 
 const launch = (args: readonly string[], environment: Environment) => {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...args], {
+  const child = spawn(process.execPath, [...program, ...args], {
     env: {
       PATH: process.env.PATH ?? '',
       NODE_COMPILE_CACHE: compiled,
