@@ -49,6 +49,8 @@ export type Projector = Worker & {
 };
 
 const defaultBatchSize = 1_000;
+/** Lists that are fed together wait for each other only after so many batches: the store writes for one while another is folded. */
+const batchesAtOnce = 4;
 const openedAtOnce = 50;
 const idleMs = 500;
 /** Builds may be made and dropped by other processes. */
@@ -183,37 +185,57 @@ export const createProjector = (parts: ProjectorParts): Projector => {
     return taken;
   };
 
-  /** @returns whether these lines stand at the end of the log */
-  const feed = async (group: readonly Line[]): Promise<boolean> => {
-    const from = group[0]!.scanned;
-    const { batch, events } = await takeBatch(from);
-    // The next one is read and opened while the store writes this one.
-    if (!batch.end) readAhead(batch.position);
-    const outcomes = await Promise.allSettled(
-      group.map((line) =>
-        queued(line, async () => {
-          if (line.stale || line.scanned !== from) return;
-          if (events.length > 0 && !(await line.filling.advance(events))) {
-            line.stale = true;
-            return;
-          }
-          line.scanned = batch.position ?? from;
-          line.events += events.length;
-          if (batch.end && !completed.has(line.filling.build.id)) await alone(() => complete(line));
-        }),
-      ),
-    );
-    if (events.length > 0) tellMoved();
-    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-    return batch.end && group.every((line) => !line.stale);
+  /** The log from a position on, batch by batch, read and opened once for all who ask, and one ahead of the first. */
+  const batchesFrom = (from: Position | null) => {
+    const taken: ReturnType<typeof readBatch>[] = [];
+    const take = async (n: number) => {
+      const read = await takeBatch(n === 0 ? from : (await nth(n - 1)).batch.position);
+      if (!read.batch.end) readAhead(read.batch.position);
+      return read;
+    };
+    const nth = (n: number) => (taken[n] ??= take(n));
+    return nth;
   };
 
-  /** Every line one batch further. @returns whether all stand at the end of the log */
+  /** @returns whether the line stands at the end of the log */
+  const advance = async (line: Line, nth: ReturnType<typeof batchesFrom>, atMost: number): Promise<boolean> => {
+    for (let n = 0; n < atMost; n += 1) {
+      const { batch, events } = await nth(n);
+      if (events.length > 0 && !(await line.filling.advance(events))) {
+        line.stale = true;
+        return false;
+      }
+      line.scanned = batch.position ?? line.scanned;
+      line.events += events.length;
+      if (batch.end) {
+        if (!completed.has(line.filling.build.id)) await alone(() => complete(line));
+        return true;
+      }
+      tellMoved();
+    }
+    return false;
+  };
+
+  /** @returns whether these lines stand at the end of the log */
+  const feed = async (group: readonly Line[], atMost: number): Promise<boolean> => {
+    const from = group[0]!.scanned;
+    const nth = batchesFrom(from);
+    const outcomes = await Promise.allSettled(
+      group.map((line) => queued(line, async () => !line.stale && line.scanned === from && advance(line, nth, atMost))),
+    );
+    if (group.some(({ scanned }) => scanned !== from)) tellMoved();
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    return outcomes.every((outcome) => outcome.status === 'fulfilled' && outcome.value);
+  };
+
+  /** Every line a few batches further. @returns whether all stand at the end of the log */
   const round = async (): Promise<boolean> => {
     if (clock.monotonic() - lookedAt >= lookAgainMs || lines.some(({ stale }) => stale)) await alone(look);
     let end = true;
     const groups = Map.groupBy(lines, ({ scanned }) => scanned);
-    for (const group of groups.values()) end = (await feed(group)) && end;
+    // Lists that answer follow the log beside one that is rebuilt: they are to get their turn soon.
+    const atMost = groups.size === 1 ? batchesAtOnce : 1;
+    for (const group of groups.values()) end = (await feed(group, atMost)) && end;
     return end;
   };
 

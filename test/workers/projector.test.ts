@@ -272,6 +272,41 @@ const trickling = (store: EventStore) => {
   };
 };
 
+test('lists are filled from one reading, and one whose store is slow holds up the others a few batches later', async () => {
+  const { bed, core } = await bedWith(someWorld(60, 5));
+  const reads: (string | null)[] = [];
+  const store: EventStore = {
+    ...bed.store,
+    readAll: (after, limit) => {
+      reads.push(after);
+      return bed.store.readAll(after, limit);
+    },
+  };
+  const slow = Promise.withResolvers<void>();
+  const lists: Lists = {
+    ...bed.lists,
+    apply: async (build, batch) => {
+      if (build.startsWith('apiKeys')) await slow.promise;
+      return bed.lists.apply(build, batch);
+    },
+  };
+  const filled = projectorOver(bed, core, { store, lists, batchSize: 5 }).catchUp();
+  const position = async (list: string) => (await buildOf(bed.lists, list)).checkpoint?.position;
+  const fourth = (await bed.store.readAll(null, 20)).position!;
+  for (const list of ['users', 'auditEvents'])
+    while ((await position(list)) !== fourth) await new Promise(setImmediate);
+  for (let turns = 0; turns < 50; turns++) await new Promise(setImmediate);
+  assert.is(await position('users'), fourth);
+  assert.is(await position('apiKeys'), undefined);
+
+  slow.resolve();
+  await filled;
+  assert.is(new Set(reads).size, reads.length, 'nothing is read twice');
+  const fresh = { ...bed, lists: createMemoryLists() };
+  await fill(fresh, core);
+  assert.equal(await dump(bed.lists), await dump(fresh.lists));
+});
+
 test('a list rebuilt under load answers all the while, and ends as a fresh replay', async () => {
   const { bed, core } = await bedWith([]);
   const events = someWorld(150, 11);
