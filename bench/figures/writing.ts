@@ -15,13 +15,14 @@ const connections = 32;
 const keyCount = 200;
 const writerCount = 64;
 const rounds = 7;
+const pacedRounds = 5;
 const roundMs = 2_000;
 
 export const writingTrial: Trial = {
   name: 'writing',
   title: 'verification while others write',
   baseline: `POST /v1/verify as in \`verify\`, ${connections} keep-alive connections that ask again as soon as they are answered, nobody writes`,
-  measured: `the same while ${writerCount} callers, each on a connection of its own, change a user of their own (\`PATCH /v1/admin/users/:id\`), one call after the other`,
+  measured: `the same while ${writerCount} callers, each on a connection of its own, change a user of their own (\`PATCH /v1/admin/users/:id\`), one call after the other; then beside half as many changes, at a steady pace`,
   bound:
     'the one thread that answers both: a change of a user takes it as long as some thirty verifications, and whoever asks as fast as they are answered waits for those that came before',
   run: (folder, tell) =>
@@ -38,19 +39,23 @@ export const writingTrial: Trial = {
       const writing = { port, token: await writingToken(prepared), users: await usersToChange(prepared) };
       const ask = <Answer>(what: Writers) => writers.ask<Answer>(what);
       const verifying = () => load.round(connections, roundMs);
-      const whileWriting = async (): Promise<Sample> => {
-        await ask({ start: writing });
+      const whileWriting = (perSecond: number | null) => async (): Promise<Sample> => {
+        await ask({ start: { ...writing, perSecond } });
         const sample = await verifying();
         const written = await ask<Written>('stop');
         if ('failed' in written) throw new Error(written.failed);
         return { ...sample, more: { ...sample.more, writes: (written.answers * 1000) / written.ms } };
       };
-      const pairs = await alternate({ baseline: verifying, product: whileWriting }, rounds, tell);
+      const p99 = ({ more }: Sample) => more!['p99 ms']!;
+      const pairs = await alternate({ baseline: verifying, product: whileWriting(null) }, rounds, tell);
       const writes = spread(pairs.map(({ product }) => product.more!.writes!)).median;
+      tell('half as many changes');
+      const paced = await alternate({ baseline: verifying, product: whileWriting(writes / 2) }, pacedRounds, tell);
       return [
-        compared('p99 of a verification', 'ms', pairs, ({ more }) => more!['p99 ms']!, { atMost: 3, ofBaseline: true }),
+        compared('p99 of a verification', 'ms', pairs, p99, { atMost: 3, ofBaseline: true }),
         compared('verifications', 'requests/s', pairs, ({ rate }) => rate, null),
         { what: 'changes meanwhile', unit: 'requests/s', value: writes, baseline: null, goal: null },
+        compared('p99 of a verification, beside half as many changes', 'ms', paced, p99, null),
       ];
     }),
 };

@@ -1,8 +1,17 @@
 // The writers of `writing`, in a process of their own: each changes a user of its own, one call after the other.
 import { Agent, request } from 'node:http';
+import { setTimeout } from 'node:timers/promises';
 
 export type Writers =
-  | { readonly start: { readonly port: number; readonly token: string; readonly users: readonly string[] } }
+  | {
+      readonly start: {
+        readonly port: number;
+        readonly token: string;
+        readonly users: readonly string[];
+        /** Of all of them together, spread evenly; null: as fast as they are answered. */
+        readonly perSecond: number | null;
+      };
+    }
   | 'stop';
 
 export type Written = { readonly answers: number; readonly ms: number } | { readonly failed: string };
@@ -34,8 +43,12 @@ let work: Promise<Written>;
 const writeOn = async (start: Start): Promise<Written> => {
   const began = performance.now();
   let answers = 0;
-  const write = async (user: string) => {
-    for (let n = 0; going; n++) {
+  const everyMs = start.perSecond === null ? 0 : (start.users.length * 1000) / start.perSecond;
+  const write = async (user: string, place: number) => {
+    for (let n = 0; ; n++) {
+      const early = began + (n + place / start.users.length) * everyMs - performance.now();
+      if (early > 0) await setTimeout(early);
+      if (!going) return;
       const status = await change(start, user, `Name ${n}`);
       if (status !== 200) throw new Error(`a change was answered ${status}`);
       answers += 1;
