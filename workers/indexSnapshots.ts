@@ -9,7 +9,7 @@ export type Blobs = Pick<Lists, 'getBlob' | 'putBlob' | 'removeBlobs'>;
 export type IndexSnapshots = {
   /** The newest one that is whole and of this release's fold, or null: then the log is read from its start. */
   readonly load: () => Promise<{ readonly state: IndexState; readonly feed: Feed } | null>;
-  /** @param name another for every moment of the log */
+  /** @param name another for every moment of the log @param sections are used up */
   readonly write: (name: string, sections: readonly Section[]) => Promise<void>;
 };
 
@@ -106,6 +106,7 @@ export const createIndexSnapshots = (deps: {
           await pause();
         }
         written.push({ name: section.name, hashes });
+        giveBack(section.bytes);
       }
       const head: Head = { format: snapshotFormat, foldVersion, parts, sections: written };
       await blobs.putBlob(headName, new TextEncoder().encode(JSON.stringify(head)));
