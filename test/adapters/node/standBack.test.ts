@@ -7,13 +7,15 @@ const standing = suite('a thread that stands back');
 
 const module = new URL('../../../adapters/node/standBack.ts', import.meta.url);
 
-/** Of a thread before and after it stood back `times` times. */
-const prioritiesIn = (times: number): Promise<readonly [number, number]> =>
+/** Of a thread before and after it stood back `times` times. @param first code that it runs before all */
+const prioritiesIn = (times: number, first = ''): Promise<readonly [number, number]> =>
   new Promise((resolve, reject) => {
     const code = `
       import { readlinkSync } from 'node:fs';
-      import { getPriority } from 'node:os';
+      import os, { getPriority } from 'node:os';
+      import { syncBuiltinESMExports } from 'node:module';
       import { parentPort } from 'node:worker_threads';
+      ${first}
       import { standBack } from ${JSON.stringify(module.href)};
       const mine = () => getPriority(Number(readlinkSync('/proc/thread-self').split('/').at(-1)));
       const before = mine();
@@ -36,6 +38,16 @@ if (process.platform === 'linux') {
   standing('never goes beyond what the system knows', async () => {
     const [, after] = await prioritiesIn(5);
     assert.is(after, 19);
+  });
+
+  standing('stays where it is in a sandbox that does not permit it', async () => {
+    const denied = `
+      os.setPriority = () => {
+        throw Object.assign(new Error('operation not permitted'), { code: 'EPERM' });
+      };
+      syncBuiltinESMExports();`;
+    const [before, after] = await prioritiesIn(1, denied);
+    assert.is(after, before);
   });
 }
 
