@@ -18,7 +18,7 @@ const maxKept = 300;
  */
 export const listRows = (
   db: DatabaseSync,
-  { name, texts, schema, columns, indexed }: ListTable,
+  { name, texts, indexes, columns }: ListTable,
 ): ((write: RowWrite) => void) => {
   const sqlAt = (place: number): string => columns[place]!.sql;
   const textsPlaces = columns.flatMap(({ type }, at) => (type === 'texts' ? [at] : []));
@@ -108,7 +108,7 @@ export const listRows = (
     prepared('remove', () => `DELETE FROM ${name} WHERE id = ?`).run(id);
   };
 
-  const findable = new Set(['id', ...(indexed ? schema.indexes.map(([first]) => first!) : [])]);
+  const findable = new Set(['id', ...indexes.map(([first]) => first!)]);
   /** A rebuild may look for a column's value once per event, so it cannot wait for the table's indexes. */
   const makeFindable = (column: string) => {
     if (findable.has(column)) return;

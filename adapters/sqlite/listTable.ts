@@ -9,6 +9,8 @@ export type ListTable = {
   readonly texts: string | null;
   /** All its indexes are there. */
   readonly indexed: boolean;
+  /** Those of its schema's indexes that are there. */
+  readonly indexes: ListSchema['indexes'];
   readonly schema: ListSchema;
   /** In the order of the table's columns, which are: id, these, rest. */
   readonly columns: readonly Column[];
@@ -24,6 +26,8 @@ export const listTable = (number: number, schema: ListSchema, indexed: number): 
   name: `list${number}`,
   texts: indexed > 0 ? textsName(`list${number}`) : null,
   indexed: indexed > schema.indexes.length,
+  // The first step is that of the texts.
+  indexes: schema.indexes.slice(0, Math.max(0, indexed - 1)),
   schema,
   columns: Object.entries(schema.columns).map(([name, type]) => ({ name, type, sql: columnSql(name) })),
 });

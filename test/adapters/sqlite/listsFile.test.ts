@@ -1,6 +1,8 @@
 import { DatabaseSync } from 'node:sqlite';
 import * as assert from 'uvu/assert';
+import { rowWrites } from '../../../adapters/sqlite/listChanges.ts';
 import { handlers, type ListsCommand, schema } from '../../../adapters/sqlite/listsFile.ts';
+import { listTable } from '../../../adapters/sqlite/listTable.ts';
 import { migrate } from '../../../adapters/sqlite/schema.ts';
 import type { Build, ListSchema } from '../../../commands/ports/lists.ts';
 import { suite } from '../../support/suite.ts';
@@ -35,6 +37,38 @@ lists('has much memory for pages only while a build is being filled', () => {
   assert.is(pagesKiB(), much);
   run({ do: 'dropBuild', build: second });
   assert.is(pagesKiB(), little);
+  db.close();
+});
+
+lists('a filling that was cut off between two indexes and goes on leaves none but those of the schema', () => {
+  const owned: ListSchema = { ...list, columns: { owner: 'text', size: 'number' }, indexes: [['owner'], ['size']] };
+  const db = new DatabaseSync(':memory:');
+  migrate(db, ':memory:', schema);
+  let handler = handlers(db);
+  const { id: build } = handler({ do: 'createBuild', schema: owned, current: false }) as Build;
+  let after: Build['checkpoint'] = null;
+  const ofOneOwner = () => {
+    const checkpoint = { position: `${after?.position ?? ''}0`, eventId: 'event' };
+    const writes = rowWrites(listTable(1, owned, 0), [
+      { op: 'updateWhere', column: 'owner', equals: 'x', fields: { size: 1 } },
+    ]);
+    const batch = { after, checkpoint, waiting: [], park: [], unpark: [] };
+    assert.is(handler({ do: 'apply', build, batch, writes, blanks: false }), true);
+    after = checkpoint;
+  };
+  ofOneOwner();
+  // The texts, and the first index.
+  for (let step = 0; step < 2; step++) assert.is(handler({ do: 'index', build }), true);
+  handler = handlers(db);
+  ofOneOwner();
+  while (handler({ do: 'index', build }));
+  const indexes = db.prepare(
+    "SELECT name FROM sqlite_master WHERE type = 'index' AND name LIKE 'list1%' AND sql IS NOT NULL ORDER BY name",
+  );
+  assert.equal(
+    indexes.all().map(({ name }) => name),
+    ['list1i0', 'list1i1'],
+  );
   db.close();
 });
 
