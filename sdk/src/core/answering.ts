@@ -11,6 +11,9 @@ import type { Trust } from './trust.ts';
 
 const malformed: Promise<InvalidKey> = Promise.resolve(Object.freeze({ valid: false, code: 'malformed' }));
 
+// Where a question beside an answer fails, the next one comes no sooner.
+const refreshAgainMs = 1_000;
+
 const isUnanswered = (error: unknown) =>
   error instanceof VerifierUnavailable && (error.code === 'timeout' || error.code === 'unreachable');
 
@@ -53,8 +56,9 @@ export const createAnswering = (parts: {
   };
 
   /** A use of a key that is about to be too old to be remembered pays for nobody: it asks beside its answer. */
-  const refresh = (entry: Entry, key: string, question: Question) => {
-    // Where that fails, the next use that finds it too old asks, and is told why.
+  const refresh = (entry: Entry, key: string, question: Question, now: number) => {
+    entry.refreshAt = now + refreshAgainMs;
+    // Where that fails until it is too old, the next use asks, and is told why.
     asking.ask(entry.hash, key, { ip: question.ip }).catch(() => {});
   };
 
@@ -67,7 +71,7 @@ export const createAnswering = (parts: {
     if (entry !== undefined) {
       const now = monotonic();
       if (trust.isFresh(now) && known.counts(entry, question.scopes ?? none, now)) {
-        if (now >= entry.refreshAt) refresh(entry, key, question);
+        if (now >= entry.refreshAt) refresh(entry, key, question, now);
         return known.use(entry, question.ip, now);
       }
     } else if (!importedKeys && !canBeKey(key)) return malformed;

@@ -10,7 +10,7 @@ export type Entry = {
   /** Its own end: milliseconds since 1970. */
   readonly endsAt: number;
   /** Monotonic milliseconds: a use from here on asks beside it; from `until` on it is worth nothing. */
-  readonly refreshAt: number;
+  refreshAt: number;
   readonly until: number;
   /** Of uses that the server does not know of yet; the last one's time is monotonic. */
   uses: number;

@@ -20,7 +20,7 @@ type World = {
   refreshAt: number;
 };
 
-const createRig = (more: Partial<World> = {}, importedKeys = false) => {
+const createRig = (more: Partial<World> = {}, importedKeys = false, monotonic = () => 500) => {
   const world: World = {
     ...{ isKnown: true, counts: true, isFresh: true, mayRecall: true, state: 'live', health: 'answered' },
     ...{ says: 'yes', refreshAt: 1_000 },
@@ -45,7 +45,7 @@ const createRig = (more: Partial<World> = {}, importedKeys = false) => {
     } as never,
     health: () => world.health,
     stale: () => new VerifierUnavailable('stale'),
-    surroundings: { monotonic: () => 500, hash: (text) => `hash of ${text}` },
+    surroundings: { monotonic, hash: (text) => `hash of ${text}` },
   });
   const got = (key = aKey, question: object = {}) =>
     answer(key, question).then(
@@ -100,6 +100,23 @@ answering('a use of one that is nearly too old asks beside its answer, without i
     assert.equal(asked, [{ ip: '::1' }]);
   }
 });
+
+answering(
+  'of one that is nearly too old many uses ask no more than once a second, though nobody says anything',
+  async () => {
+    let now = 500;
+    const { got, asked } = createRig({ refreshAt: 500, says: 'too-many-requests' }, false, () => now);
+    for (const [at, times] of [
+      [500, 1],
+      [1_499, 1],
+      [1_500, 2],
+    ] as const) {
+      now = at;
+      for (let use = 0; use < 3; use++) assert.is(await got(), 'remembered');
+      assert.is(asked.length, times);
+    }
+  },
+);
 
 answering('what can be no key is malformed, unless there may be imported ones', async () => {
   const wrong = aKey.replace('0', '1');
