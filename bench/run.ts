@@ -19,7 +19,7 @@ import { delaysTableOf, jsonOf, pageOf, tableOf, trialsTableOf } from './report.
 import { measure, type Result } from './rounds.ts';
 import { measureTrial, type Trial, type TrialResult } from './trial.ts';
 
-// As main/keyledger.mjs has it: some figures run the product's parts in this process.
+// As main/runtime.mjs has it: some figures run the product's parts in this process.
 setFlagsFromString('--no-allocation-site-pretenuring');
 
 const figures: readonly Figure[] = [

@@ -99,6 +99,35 @@ image('has all that the program needs, and no package of development', () => {
     "await import('./main/program.ts'); await import('./main/restore.ts')",
   );
   assert.is(loaded.status, 0, loaded.stderr);
+
+  // As the image is built: afterwards nothing needs the compiler.
+  const kept = last.find(({ name, rest }) => name === 'RUN' && rest.includes('keepCode'))!.rest;
+  const [, ...keep] = JSON.parse(kept) as string[];
+  const [, ...start] = JSON.parse(only('ENTRYPOINT')) as string[];
+  assert.equal(keep.slice(0, -1), start.slice(0, -1));
+  const built = run(...keep);
+  assert.is(built.status, 0, built.stderr);
+  const told = run(
+    ...start.slice(0, -1),
+    '--input-type=module',
+    '--eval',
+    `import { once } from 'node:events';
+     import { Worker } from 'node:worker_threads';
+     await import('./main/runtime.mjs');
+     const files = ['main/program.ts', 'adapters/eventstoredb/eventStore.ts', 'adapters/mongodb/vault.ts',
+       'adapters/mongodb/lists.ts', 'adapters/nats/bus.ts', 'adapters/sqlite/listsFile.ts'];
+     const code = \`
+       Promise.all(\${JSON.stringify(files)}.map((file) => import('\${process.cwd()}/' + file))).finally(() => {
+         console.log(process.moduleLoadList.join(' '));
+         process.exit();
+       })\`;
+     await once(new Worker(code, { eval: true }), 'exit');
+     for (const file of files) await import(process.cwd() + '/' + file);
+     console.log(process.moduleLoadList.join(' '));
+     process.exit();`,
+  );
+  assert.is(told.stdout.match(/NativeModule http /g)?.length, 2, told.stderr);
+  assert.not.match(told.stdout, /NativeModule internal\/deps\/amaro/);
 });
 
 image('is healthy while it can verify', async () => {
