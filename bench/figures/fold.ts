@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { uuid7 } from '../../commands/handling/eventIds.ts';
 import { apiKeyCommands } from '../../commands/keys/apiKeys.ts';
 import { importClaims } from '../../commands/keys/importClaims.ts';
@@ -19,7 +18,7 @@ import {
   requestBy,
   withoutCaches,
 } from '../support/installation.ts';
-import { registerMembers } from '../support/people.ts';
+import { created, registerMembers } from '../support/people.ts';
 import type { Trial } from '../trial.ts';
 
 const many = 10_000;
@@ -69,21 +68,7 @@ const endedKeys = async ({ write }: Installation, owner: UserId, count: number):
     const events = Array.from({ length: Math.min(keysPerAppend, count - made) }, (_, n): readonly KeyringEvent[] => {
       const keyId = newId();
       return [
-        {
-          type: 'ApiKeyCreated',
-          data: {
-            keyId,
-            ownerEpoch: 0,
-            name: `Key ${made + n}`,
-            description: null,
-            secretHash: createHash('sha256').update(keyId).digest('hex'),
-            mask: `api_${keyId.slice(0, 4)}…${keyId.slice(-4)}`,
-            scopes: null,
-            expiresAt: plusDays(instant(clock.now()), 90),
-            recoverable: false,
-            replaces: null,
-          },
-        },
+        created(keyId, { name: `Key ${made + n}` }),
         { type: 'ApiKeyRevoked', data: { keyId, reason: 'owner', note: null } },
       ];
     });

@@ -1,7 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openLists } from '../../adapters/sqlite/lists.ts';
-import type { EventStore, Position } from '../../commands/ports/eventStore.ts';
 import { apiKeysList } from '../../projections/lists/apiKeys.ts';
 import { auditEventsList } from '../../projections/lists/auditEvents.ts';
 import { usersList } from '../../projections/lists/users.ts';
@@ -9,9 +8,9 @@ import { createProjector } from '../../workers/projector.ts';
 import type { Figure, Sample } from '../figure.ts';
 import { writeHistory } from '../support/history.ts';
 import { clock, type Installation, openInstallation, scheduler, withoutCaches } from '../support/installation.ts';
+import { page, scan } from '../support/scan.ts';
 
 const leastEvents = 100_000;
-const page = 1_000;
 const projections = [usersList, apiKeysList, auditEventsList];
 
 export const rebuildFigure: Figure = {
@@ -41,18 +40,6 @@ const timed = async (events: number, work: () => Promise<unknown>): Promise<Samp
   const began = performance.now();
   await work();
   return { rate: (events * 1000) / (performance.now() - began), more: { events } };
-};
-
-/** @returns how many events the log has */
-const scan = async (store: EventStore): Promise<number> => {
-  let events = 0;
-  for (let after: Position | null = null, end = false; !end; ) {
-    const read: Awaited<ReturnType<EventStore['readAll']>> = await store.readAll(after, page);
-    events += read.events.length;
-    after = read.position;
-    end = read.end;
-  }
-  return events;
 };
 
 const rebuild = async (installation: Installation, file: string, events: number): Promise<Sample> => {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { uuid7 } from '../../commands/handling/eventIds.ts';
 import { activityStream } from '../../domain/activity.ts';
 import type { Actor } from '../../domain/event.ts';
@@ -8,7 +7,7 @@ import { instant, plusDays } from '../../domain/instant.ts';
 import { type KeyringEvent, keyringStream } from '../../domain/keyring.ts';
 import { type UserEvent, userStream } from '../../domain/user.ts';
 import { clock, type Installation, randomness } from './installation.ts';
-import { registration } from './people.ts';
+import { created, registration } from './people.ts';
 
 type Member = {
   readonly userId: UserId;
@@ -81,21 +80,7 @@ const made = (member: Member, replaces: KeyId | null): KeyringEvent => {
   const keyId = newId();
   member.keys.push(keyId);
   member.made += 1;
-  return {
-    type: 'ApiKeyCreated',
-    data: {
-      keyId,
-      ownerEpoch: 0,
-      name: `Key ${member.made}`,
-      description: 'Reads the figures of last night',
-      secretHash: createHash('sha256').update(keyId).digest('hex'),
-      mask: `api_${keyId.slice(0, 4)}…${keyId.slice(-4)}`,
-      scopes: null,
-      expiresAt: plusDays(instant(clock.now()), 90),
-      recoverable: false,
-      replaces,
-    },
-  };
+  return created(keyId, { name: `Key ${member.made}`, description: 'Reads the figures of last night', replaces });
 };
 
 const keyringEvents = (member: Member, round: number): readonly KeyringEvent[] => {

@@ -7,12 +7,12 @@ import { uuid7 } from '../../commands/handling/eventIds.ts';
 import { resetMark } from '../../commands/handling/mark.ts';
 import type { UserId } from '../../domain/ids.ts';
 import { type Instant, instant } from '../../domain/instant.ts';
-import { type KeyringEvent, keyringStream } from '../../domain/keyring.ts';
+import { keyringStream } from '../../domain/keyring.ts';
 import { makeKeyText, maskOf } from '../../domain/keyText.ts';
 import { userStream } from '../../domain/user.ts';
 import { type Server, startServer } from '../../test/support/server.ts';
 import { clock, masterKey, randomness, withoutCaches } from './installation.ts';
-import { registration } from './people.ts';
+import { created, registration } from './people.ts';
 import { prepareService } from './verifying.ts';
 import { writer } from './writer.ts';
 
@@ -75,7 +75,8 @@ const append = async (data: string, { owners, keysEach, expiresAt, texts }: Many
         const key = { text, expiresAt: expiresAt(made) };
         if (made % every === 0 && kept.length < texts) kept.push(key);
         made += 1;
-        return created(key, n);
+        const secretHash = createHash('sha256').update(text).digest('hex');
+        return created(newId(), { name: `Key ${n}`, secretHash, mask: maskOf(text), expiresAt: key.expiresAt });
       });
       const actor = { kind: 'user', id: userId } as const;
       await write(keyringStream(userId), events, { actor });
@@ -123,19 +124,3 @@ const drawn = (length: number): Uint8Array => {
   pool = pool.subarray(length);
   return bytes;
 };
-
-const created = ({ text, expiresAt }: MadeKey, n: number): KeyringEvent => ({
-  type: 'ApiKeyCreated',
-  data: {
-    keyId: newId(),
-    ownerEpoch: 0,
-    name: `Key ${n}`,
-    description: null,
-    secretHash: createHash('sha256').update(text).digest('hex'),
-    mask: maskOf(text),
-    scopes: null,
-    expiresAt,
-    recoverable: false,
-    replaces: null,
-  },
-});

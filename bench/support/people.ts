@@ -1,10 +1,11 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { apiKeyCommands } from '../../commands/keys/apiKeys.ts';
 import { importClaims } from '../../commands/keys/importClaims.ts';
 import { keySecrets } from '../../commands/keys/keySecrets.ts';
 import { isRejection } from '../../domain/decider.ts';
-import type { UserId } from '../../domain/ids.ts';
+import type { KeyId, UserId } from '../../domain/ids.ts';
 import { instant, plusDays } from '../../domain/instant.ts';
+import type { KeyringEvent } from '../../domain/keyring.ts';
 import { emptyProfile } from '../../domain/profile.ts';
 import { type UserEvent, userStream } from '../../domain/user.ts';
 import { clock, crypto, type Installation, requestBy } from './installation.ts';
@@ -32,6 +33,25 @@ export const registration = (userId: UserId): Extract<UserEvent, { type: 'UserRe
     roles: ['member'],
     groups: [`group ${Number.parseInt(userId.slice(-2), 16) % 20}`],
     organizations: ['example'],
+  },
+});
+
+type Created = Extract<KeyringEvent, { type: 'ApiKeyCreated' }>;
+
+/** A key for ninety days whose text nobody has, or what else is said of it. */
+export const created = (keyId: KeyId, told: Pick<Created['data'], 'name'> & Partial<Created['data']>): Created => ({
+  type: 'ApiKeyCreated',
+  data: {
+    keyId,
+    ownerEpoch: 0,
+    description: null,
+    secretHash: createHash('sha256').update(keyId).digest('hex'),
+    mask: `api_${keyId.slice(0, 4)}…${keyId.slice(-4)}`,
+    scopes: null,
+    expiresAt: plusDays(instant(clock.now()), 90),
+    recoverable: false,
+    replaces: null,
+    ...told,
   },
 });
 
