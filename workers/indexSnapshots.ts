@@ -66,6 +66,7 @@ export const createIndexSnapshots = (deps: {
     whole.set(last, (parts - 1) * partBytes);
     for (let part = 0; part < parts - 1; part++) {
       const bytes = await readPart(head, section, part);
+      if (bytes.length !== partBytes) throw new Error('a part of the snapshot is of another size than all of them');
       whole.set(bytes, part * partBytes);
       giveBack(bytes);
     }

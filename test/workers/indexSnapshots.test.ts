@@ -47,4 +47,31 @@ snapshots('gives back what takes several parts, and takes more after it', async 
   }
 });
 
+snapshots('is none where a part is missing, damaged, or of another size', async () => {
+  const whole = createMemoryLists();
+  const made = createIndexSnapshots({ blobs: whole, sha256, pause: async () => {} });
+  await made.write('one', [...freeze(keysIn(140_000), createFeed())]);
+  const decode = (bytes: Uint8Array | null) => JSON.parse(new TextDecoder().decode(bytes!));
+  const head = decode(await whole.getBlob('index/head'));
+  const section = head.sections.findIndex(({ hashes }: { hashes: string[] }) => hashes.length > 1);
+  const first = `index/one/${section}/0`;
+  const bytes = (await whole.getBlob(first))!;
+
+  const loadWith = (parts: { readonly [name: string]: Uint8Array | null }) =>
+    createIndexSnapshots({
+      blobs: { ...whole, getBlob: async (name) => (name in parts ? parts[name]! : whole.getBlob(name)) },
+      sha256,
+      pause: async () => {},
+    }).load();
+  assert.ok(await loadWith({}));
+  assert.is(await loadWith({ [first]: null }), null);
+  assert.is(await loadWith({ [first]: bytes.slice(1) }), null);
+  assert.is(await loadWith({ [first]: bytes.map((byte, at) => (at === 7 ? byte ^ 1 : byte)) }), null);
+  // As it was written, in parts of half the size.
+  const half = bytes.slice(0, bytes.length / 2);
+  head.sections[section].hashes[0] = Buffer.from(sha256(half)).toString('hex');
+  const other = new TextEncoder().encode(JSON.stringify(head));
+  assert.is(await loadWith({ 'index/head': other, [first]: half }), null);
+});
+
 snapshots.run();
