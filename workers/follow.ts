@@ -30,11 +30,6 @@ export type Effect<T extends EventName> = {
 const batchSize = 500;
 /** A wake-up is no promise: the log is looked at again after so long. */
 const idleMs = 1_000;
-/**
- * It looks no more often than this, and then at all that came meanwhile. Several follow the log: each of them woken by
- * each append took a seventh of the thread beside 64 writers.
- */
-const restMs = 25;
 /** A checkpoint that moves over other people's events only is written this seldom; what is read twice is little. */
 const notedMs = 5_000;
 
@@ -87,7 +82,6 @@ export const follow = <T extends EventName>(parts: FollowParts, effect: Effect<T
       at = (await checkpoint.read())?.position ?? null;
       started = true;
     }
-    const lookedAt = clock.monotonic();
     let end: boolean;
     try {
       end = await readBatch(signal);
@@ -96,14 +90,12 @@ export const follow = <T extends EventName>(parts: FollowParts, effect: Effect<T
     }
     await effect.tick?.();
     if (!end) return 0;
-    return async (stop: AbortSignal) => {
-      await scheduler.sleep(lookedAt + restMs - clock.monotonic(), stop);
-      await either(
+    return (stop: AbortSignal) =>
+      either(
         stop,
         (any) => store.changed(at, any),
         (any) => scheduler.sleep(idleMs, any),
       );
-    };
   };
 
   return worker(parts, effect.name, step, { position: () => at, lastly: write });

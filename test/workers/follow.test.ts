@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { follow } from '../../workers/follow.ts';
 import { bedWith } from '../support/listsBed.ts';
-import { createManualTime } from '../support/manualTime.ts';
 import { suite } from '../support/suite.ts';
 import { lastPosition, runUntil, workerParts } from '../support/workerBed.ts';
 import { choices, someWorld, worldOf } from '../support/world.ts';
@@ -118,40 +117,6 @@ test('a call that hangs does not keep a worker from stopping', async () => {
   });
   await runUntil([worker], () => called);
   assert.is(worker.state().status, 'stopped');
-});
-
-test('woken again and again, it rests between two looks, and then sees all that came', async () => {
-  const { bed, core } = await bedWith(history);
-  const time = createManualTime();
-  let looks = 0;
-  const seen: string[] = [];
-  const store = {
-    ...bed.store,
-    readAll: (...asked: Parameters<typeof bed.store.readAll>) => {
-      looks += 1;
-      return bed.store.readAll(...asked);
-    },
-    // As one of which somebody always has just written something.
-    changed: async () => {},
-  };
-  const worker = follow(workerParts(bed, core, { store, clock: time, scheduler: time }), {
-    name: 'test',
-    types,
-    handle: async ({ position }) => void seen.push(position),
-  });
-  const stop = new AbortController();
-  const running = worker.run(stop.signal);
-  try {
-    await time.settle();
-    assert.is(seen.length, wanted);
-    const before = looks;
-    for (let ms = 0; ms < 1_000; ms += 1) await time.advance(1);
-    assert.is(looks - before, 40);
-  } finally {
-    stop.abort();
-    await time.settle();
-    await running;
-  }
 });
 
 test('its place moves after the effect, and never back', async () => {
