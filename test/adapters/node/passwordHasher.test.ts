@@ -11,6 +11,22 @@ const hasher = passwordHasher({ pepper, cost: 4, threads: 1, queue: 2 });
 const keyed = (password: string, under = pepper) =>
   createHmac('sha384', under).update(password.normalize('NFC')).digest('base64');
 
+passwords('begins a thread with the first password, not before', async () => {
+  let begun = 0;
+  const count = () => {
+    begun += 1;
+  };
+  process.on('worker', count);
+  const own = passwordHasher({ pepper, cost: 4, threads: 2 });
+  // Who listens is told in the tick after a thread was begun.
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.is(begun, 0);
+  await own.hash('correct horse battery staple');
+  assert.is(begun, 1);
+  process.off('worker', count);
+  await own.close();
+});
+
 passwords('is bcrypt over the keyed hash', async () => {
   const hash = await hasher.hash('correct horse battery staple');
   assert.match(hash, /^\$2b\$04\$/);

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { suite } from '../../support/suite.ts';
 
 const standing = suite('a thread that stands back');
+standing.skipUnless(process.platform === 'linux' ? null : 'only Linux has a priority for each thread');
 
 const module = new URL('../../../adapters/node/standBack.ts', import.meta.url);
 
@@ -26,29 +27,26 @@ const prioritiesIn = (times: number, first = ''): Promise<readonly [number, numb
     worker.once('error', reject);
   });
 
-if (process.platform === 'linux') {
-  standing('comes after the others of its process, which stay as they are', async () => {
-    const main = getPriority(process.pid);
-    const [before, after] = await prioritiesIn(1);
-    assert.is(before, main);
-    assert.is(after, Math.min(19, main + 5));
-    assert.is(getPriority(process.pid), main);
-  });
+standing('comes after the others of its process, which stay as they are', async () => {
+  const main = getPriority(process.pid);
+  const [before, after] = await prioritiesIn(1);
+  assert.is(before, main);
+  assert.is(after, Math.min(19, main + 5));
+  assert.is(getPriority(process.pid), main);
+});
 
-  standing('never goes beyond what the system knows', async () => {
-    const [, after] = await prioritiesIn(5);
-    assert.is(after, 19);
-  });
+standing('never goes beyond what the system knows', async () => {
+  const [, after] = await prioritiesIn(5);
+  assert.is(after, 19);
+});
 
-  standing('stays where it is in a sandbox that does not permit it', async () => {
-    const denied = `
-      os.setPriority = () => {
-        throw Object.assign(new Error('operation not permitted'), { code: 'EPERM' });
-      };
-      syncBuiltinESMExports();`;
-    const [before, after] = await prioritiesIn(1, denied);
-    assert.is(after, before);
-  });
-}
-
+standing('stays where it is in a sandbox that does not permit it', async () => {
+  const denied = `
+    os.setPriority = () => {
+      throw Object.assign(new Error('operation not permitted'), { code: 'EPERM' });
+    };
+    syncBuiltinESMExports();`;
+  const [before, after] = await prioritiesIn(1, denied);
+  assert.is(after, before);
+});
 standing.run();
